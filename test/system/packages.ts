@@ -1,0 +1,21 @@
+/**
+ * The Debian packages that system tests use: independent clients of our doors. The test runner installs what is
+ * missing when it may (root and apt); elsewhere each test that misses its tool is skipped by name.
+ */
+export interface DebianPackage {
+  readonly name: string;
+  /** A program it brings: present means nothing to install. */
+  readonly program: string;
+}
+
+export const SYSTEM_PACKAGES: readonly DebianPackage[] = [
+  { name: "fio", program: "fio" },
+  { name: "qemu-utils", program: "qemu-io" },
+  { name: "libnbd-bin", program: "nbdinfo" },
+  { name: "nbdfuse", program: "nbdfuse" },
+  { name: "python3-libnbd", program: "nbdsh" },
+  { name: "nbdkit", program: "nbdkit" },
+  { name: "nbd-client", program: "nbd-client" },
+  { name: "e2fsprogs", program: "mkfs.ext4" },
+  { name: "tmux", program: "tmux" },
+];
