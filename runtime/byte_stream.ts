@@ -12,7 +12,14 @@
 
 /** Why a stream ended. `refused` and `unreachable` only before it was ever open. */
 export interface StreamEnd {
-  readonly kind: "ended_by_peer" | "reset" | "closed_here" | "timed_out" | "refused" | "unreachable" | "failed";
+  readonly kind:
+    | "ended_by_peer"
+    | "reset"
+    | "closed_here"
+    | "timed_out"
+    | "refused"
+    | "unreachable"
+    | "failed";
   /** For people: what happened, with the address. */
   readonly detail: string;
 }
