@@ -30,6 +30,9 @@ export { type ActorSystem, type Crash, createSystem, type SystemOptions } from "
 export type { ActorReport } from "./inspect.ts";
 export type { TraceCaps, TraceEntry } from "./trace.ts";
 export type { Registry } from "./registry.ts";
+export { type RemoteEnvelope, type RemoteLink, RemoteNode, type RemoteNodeOptions } from "./remote.ts";
+export { registerActorMetrics } from "./actor_metrics.ts";
+export { type LoopDelayOptions, watchLoopDelay } from "./loop_delay.ts";
 export { type Clock, systemClock, type TimerHandle } from "./clock.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type Scheduler, systemScheduler } from "./scheduler.ts";
