@@ -12,8 +12,6 @@ export type OpenFailureKind =
   /** Another process has it, or the kernel does (a mounted block device). */
   | "busy"
   | "too_small"
-  /** Larger than configured: replicas could not be compared. */
-  | "too_large"
   /** Neither a regular file nor a block device. */
   | "wrong_kind"
   | "no_space"
