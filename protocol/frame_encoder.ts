@@ -25,23 +25,19 @@ export class FrameEncoder {
     return this.#lastFrame;
   }
 
-  /**
-   * The header of the next frame; the payload follows it on the wire unchanged.
-   * @param options.payload none for kinds without · `checksum` of the payload when it is known already
-   */
-  header(fields: FrameFields, options: { payload?: Uint8Array; checksum?: number } = {}): Uint8Array {
+  /** The header of the next frame; the payload, for kinds that have one, follows it on the wire unchanged. */
+  header(fields: FrameFields, payload?: Uint8Array): Uint8Array {
     if (this.#used + HEADER_BYTES > ARENA_BYTES) this.#renew();
     const at = this.#used;
     this.#used += HEADER_BYTES;
     this.#lastFrame += 1;
-    const payload = options.payload;
     writeHeader(this.#view, {
       at,
       bytes: this.#arena,
       fields,
       frame: this.#lastFrame,
       payloadLength: payload?.byteLength ?? 0,
-      payloadChecksum: payload === undefined ? 0 : options.checksum ?? crc32(payload),
+      payloadChecksum: payload === undefined ? 0 : fields.payloadChecksum ?? crc32(payload),
     });
     return this.#arena.subarray(at, this.#used);
   }

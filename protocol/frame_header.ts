@@ -57,6 +57,8 @@ export interface FrameFields {
   readonly seq?: number;
   /** Bytes from the volume's beginning; default 0. */
   readonly offset?: number;
+  /** The payload's checksum when it is known already (several legs, one payload); else it is computed. */
+  readonly payloadChecksum?: number;
 }
 
 /** A header as read. One object is reused for all frames of a connection. */

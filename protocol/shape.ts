@@ -144,8 +144,14 @@ type ShapedRecord<F extends Fields> =
   & { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Shaped<F[K]> }
   & { readonly [K in OptionalKeys<F>]?: Shaped<F[K]> };
 
-/** A map with exactly these fields; those declared `optional` may be missing. */
-export function record<const F extends Fields>(fields: F): Shape<ShapedRecord<F>> {
+/**
+ * A map with exactly these fields; those declared `optional` may be missing. `unknownFields: "ignored"` is for the few
+ * messages that must be understood before a version is settled.
+ */
+export function record<const F extends Fields>(
+  fields: F,
+  options: { unknownFields?: "refused" | "ignored" } = {},
+): Shape<ShapedRecord<F>> {
   const known = Object.entries(fields);
   return {
     check(value, path) {
@@ -154,6 +160,7 @@ export function record<const F extends Fields>(fields: F): Shape<ShapedRecord<F>
         const item = shape.check(Object.hasOwn(value, name) ? value[name] : undefined, joined(path, name));
         if (item instanceof ShapeFailure) return item;
       }
+      if (options.unknownFields === "ignored") return value as ShapedRecord<F>;
       for (const name of Object.keys(value)) {
         if (!Object.hasOwn(fields, name)) {
           return new ShapeFailure(joined(path, name.slice(0, 64)), "a known field");
