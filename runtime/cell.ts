@@ -76,14 +76,12 @@ export class Rare {
   livedMs = 0;
 }
 
-/** A mailbox ring larger than this is given back when it runs empty. */
-const RING_KEPT_MAX = 64;
-
 export class Cell implements Ref<unknown>, Runnable {
   readonly system: System;
   readonly parent: Cell | null;
   readonly child: ChildSpec<unknown>;
   readonly limits: LaneLimits;
+  /** Of the living incarnation. */
   context: Context | null = null;
   family: Family | null = null;
   rare: Rare | null = null;
@@ -153,7 +151,7 @@ export class Cell implements Ref<unknown>, Runnable {
   /** Onto the control lane, whatever the lane function says: also timers, downs and answers, which may not be shed. */
   deliver(message: unknown): boolean {
     if (this.state === STOPPED) return false;
-    const control = this.#control ??= new Ring();
+    const control = this.#control ??= this.system.rings.take();
     if (control.count >= this.limits.controlMax) return this.#atControlMax();
     control.push(message);
     if (!this.queued) this.#wake();
@@ -170,7 +168,7 @@ export class Cell implements Ref<unknown>, Runnable {
       return false;
     }
     if (lane === "control") return this.deliver(message);
-    const data = this.#data ??= new Ring();
+    const data = this.#data ??= this.system.rings.take();
     if (data.count >= this.limits.dataMax) {
       this.needRare().shed += 1;
       if (this.limits.atDataMax === "crash" && this.state === RUNNING) {
@@ -242,7 +240,7 @@ export class Cell implements Ref<unknown>, Runnable {
     this.messages += served;
     if (this.#interrupted) this.#settle();
     if (this.state !== RUNNING) this.queued = false;
-    if (!this.queued) this.#trim();
+    if (!this.queued) this.#giveRingsBack();
     return served;
   }
 
@@ -264,11 +262,14 @@ export class Cell implements Ref<unknown>, Runnable {
     for (const tracer of this.rare?.tracers ?? []) tracer.received(message);
   }
 
-  #trim(): void {
-    if (this.#control !== null && this.#control.capacity > RING_KEPT_MAX && this.#control.count === 0) {
+  /** An idle actor keeps no mailbox. */
+  #giveRingsBack(): void {
+    if (this.#control !== null && this.#control.count === 0) {
+      this.system.rings.giveBack(this.#control);
       this.#control = null;
     }
-    if (this.#data !== null && this.#data.capacity > RING_KEPT_MAX && this.#data.count === 0) {
+    if (this.#data !== null && this.#data.count === 0) {
+      this.system.rings.giveBack(this.#data);
       this.#data = null;
     }
   }
@@ -339,7 +340,7 @@ export class Cell implements Ref<unknown>, Runnable {
       if (this.state === ENDING) this.#crashedWhileEnding(error);
       return;
     }
-    if (this.context !== null) this.context.alive = false;
+    this.context?.die();
     this.end({ reason: crashReason(error), orderly: false });
   }
 
@@ -392,7 +393,7 @@ export class Cell implements Ref<unknown>, Runnable {
       if (retire) this.retire();
       return false;
     }
-    if (this.context !== null) this.context.alive = false;
+    this.context?.die();
     this.end({ reason: { kind: "killed" }, orderly: false, retire });
     const ending = this.rare?.ending ?? null;
     if (ending !== null && ending.begun) this.#finishKilled(ending);

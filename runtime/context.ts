@@ -1,7 +1,7 @@
 /**
  * What one incarnation acts with, and the list of what must die with it.
  *
- * A class with methods on its prototype: four fields per actor, where closures would cost twenty. Every method looks
+ * A class with methods on its prototype: three fields per actor, where closures would cost twenty. Every method looks
  * at `alive` first; that one flag is what makes a late timer, promise or socket callback of a dead incarnation harmless.
  */
 import type { ActorContext, AskOutcome, Down, Ref, ReplyTo, StopReason, WatchHandle } from "./actor.ts";
@@ -65,13 +65,16 @@ const DEAD_TIMER: TimerHandle = { deadlineMs: Infinity };
 export class Context implements ActorContext<unknown> {
   readonly cell: Cell;
   readonly incarnation: number;
-  alive = true;
   #belongings: Set<Belonging> | null = null;
-  #log: Log | null = null;
 
   constructor(cell: Cell, incarnation: number) {
     this.cell = cell;
     this.incarnation = incarnation;
+  }
+
+  /** The incarnation has not died. */
+  get alive(): boolean {
+    return this.cell.context === this;
   }
 
   get self(): Ref<unknown> {
@@ -91,7 +94,7 @@ export class Context implements ActorContext<unknown> {
   }
 
   get log(): Log {
-    return this.#log ??= this.cell.system.log.child({ actor: this.cell.path });
+    return this.cell.system.log.child({ actor: this.cell.path });
   }
 
   now(): number {
@@ -201,9 +204,9 @@ export class Context implements ActorContext<unknown> {
     this.#belongings?.delete(belonging);
   }
 
-  /** The incarnation is over. */
+  /** The incarnation is over. Callable twice. */
   die(): void {
-    this.alive = false;
+    if (this.alive) this.cell.context = null;
     const belongings = this.#belongings;
     this.#belongings = null;
     for (const belonging of belongings ?? []) belonging.dispose();

@@ -162,7 +162,7 @@ export class Family {
       this.#leave(cell);
       return;
     }
-    if (this.#parent.context !== null) this.#parent.context.alive = false;
+    this.#parent.context?.die();
     this.#parent.end({ reason: { kind: "intensity_exceeded", child: cell.name }, orderly: false });
   }
 

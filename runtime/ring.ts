@@ -1,7 +1,8 @@
 /**
  * A queue on an array of power-of-two length: the cheapest first-in first-out there is in JavaScript.
  *
- * It grows by doubling and never shrinks by itself: its owner replaces a large empty one (see `cell.ts`). Linked
+ * It grows by doubling and does not shrink: an empty one goes back to the pool, which keeps small ones for the
+ * next actor that gets mail and leaves large ones to the collector. So an idle actor has no queue at all. Linked
  * lists cost an allocation per message; `Array.shift` moves the whole rest.
  */
 const CAPACITY_FIRST = 4;
@@ -58,5 +59,22 @@ export class Ring<T> {
     this.#items = grown;
     this.#mask = grown.length - 1;
     this.#head = 0;
+  }
+}
+
+const POOLED_MAX = 4_096;
+const POOLED_CAPACITY_MAX = 64;
+
+/** Empty rings for mailboxes that wake up. */
+export class RingPool {
+  readonly #idle: Ring<unknown>[] = [];
+
+  take(): Ring<unknown> {
+    return this.#idle.pop() ?? new Ring();
+  }
+
+  /** Only an empty ring that nobody else holds. */
+  giveBack(ring: Ring<unknown>): void {
+    if (this.#idle.length < POOLED_MAX && ring.capacity <= POOLED_CAPACITY_MAX) this.#idle.push(ring);
   }
 }

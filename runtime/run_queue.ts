@@ -17,12 +17,12 @@ export interface Runnable {
   queued: boolean;
 }
 
-/** Messages of one actor before the next one's turn; also how often the clock is read. */
-const BATCH_MESSAGES = 256;
+/** Messages of one actor before the next one's turn, so that heavy messages of one actor do not hold up the sockets for long. */
+const BATCH_MESSAGES = 64;
 /** Small turns add up to this many messages before the clock is read again, since reading it costs as much as a message. */
 const CLOCK_MESSAGES = 64;
-/** Longest time without the host's event loop. One message may of course take longer. */
-const SLICE_MS = 0.5;
+/** Longest time without the host's event loop; one message may of course take longer. Eight of these fit between two polls of Deno. */
+const SLICE_MS = 0.2;
 /** Bounds a slice when the clock stands still. */
 const SLICE_MESSAGES = 100_000;
 /** With a chooser, batches are short and of random length, so that interleavings differ. */

@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { DoorQuestion } from "./question.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { createRegistry, type Registry } from "./registry.ts";
+import { RingPool } from "./ring.ts";
 import { RunQueue } from "./run_queue.ts";
 import { type Scheduler, systemScheduler } from "./scheduler.ts";
 import { type TraceCaps, type TraceEntry, Tracer } from "./trace.ts";
@@ -81,6 +82,7 @@ export class System implements ActorSystem {
   readonly registry: Registry = createRegistry();
   readonly runQueue: RunQueue;
   readonly deadlines: Deadlines;
+  readonly rings = new RingPool();
   readonly #onCrash: ((crash: Crash) => void) | undefined;
   readonly #root: Cell;
   readonly #roots: Family;
