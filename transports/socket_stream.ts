@@ -20,11 +20,8 @@ import { invariant } from "../runtime/invariant.ts";
 import { type Slab, SlabPool } from "../runtime/slab.ts";
 import { type Batch, OutgoingQueue, STAGING_BYTES } from "./outgoing_queue.ts";
 import { endOfError } from "./stream_end.ts";
+import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./water_marks.ts";
 
-/** From here on `send` answers false. Two of the largest batches: the kernel never waits for us. */
-export const HIGH_WATER_BYTES = 8 * 1024 * 1024;
-/** Below this `drained` is called. */
-export const LOW_WATER_BYTES = 2 * 1024 * 1024;
 /** How long an ended stream may take to write what is queued and to hear the other side's end. */
 export const LINGER_MS = 2_000;
 
