@@ -12,7 +12,7 @@ import { HealthMachine, type WaitingDisk } from "./machine.ts";
 import type { HealthMessage, HealthStatus } from "./messages.ts";
 
 const PROBE_PERIOD_MS = 1_000;
-/** The gauge shows the worst of this many ticks. */
+/** Status shows the worst of this many ticks. */
 const DELAY_TICKS = 10;
 
 export function healthActor(environment: HealthEnvironment): ActorSpec<HealthMessage> {
@@ -64,7 +64,6 @@ class Health implements Behavior<HealthMessage> {
         case "observe_delay":
           this.#delaysMs.push(effect.delayMs);
           if (this.#delaysMs.length > DELAY_TICKS) this.#delaysMs.shift();
-          this.#environment.loopDelay.set(Math.max(...this.#delaysMs) / 1_000);
           break;
         default:
           assertNever(effect);

@@ -1,6 +1,5 @@
 /** What the health actor needs from its node. */
 import type { DiskOutcome } from "../../volume/block_device.ts";
-import type { Gauge } from "../../runtime/mod.ts";
 import type { ReportEvent } from "../events/messages.ts";
 import type { HealthLimits, Verdict, WaitingDisk } from "./machine.ts";
 
@@ -11,8 +10,6 @@ export interface HealthEnvironment {
   /** A tiny write and flush on the disk of the state directory, where votes lie. */
   readonly probe: { readonly name: string; run(): Promise<DiskOutcome> };
   readonly vitals: Vitals;
-  /** `event_loop_delay_seconds`: the worst of the last second. */
-  readonly loopDelay: Gauge;
   readonly event: ReportEvent;
 }
 

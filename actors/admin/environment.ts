@@ -1,0 +1,54 @@
+/** What the admin actor and its doors need from their node. */
+import type { ActorsReport, AdminCommand } from "../../protocol/admin_messages.ts";
+import type { ClusterConfig } from "../../config/cluster_config.ts";
+import type { EventAnswer, EventFollower, EventQuery } from "../events/messages.ts";
+import type { FailoverStatus, GroupSummary, SwitchoverOutcome } from "../failover/messages.ts";
+import type { CommandOutcome } from "../mirror/messages.ts";
+import type { OpenDoor } from "./messages.ts";
+import type { NodeOpinion, ReplicaAnswer, StatusFacts } from "./status_facts.ts";
+
+/** Questions to the other actors; each is answered within its deadline, by `null` if by nothing else. */
+export interface AdminEnvironment {
+  readonly config: ClusterConfig;
+  readonly node: string;
+  readonly incarnation: string;
+  readonly version: string;
+  readonly runtime: string;
+  uptimeSeconds(): number;
+  /** Unix ms. */
+  wallMs(): number;
+  health(): StatusFacts["health"];
+  nodes(): readonly NodeOpinion[];
+  heard(group: string): ReadonlyMap<string, GroupSummary>;
+  nbdUris(node: string, volume: string): readonly string[];
+  failoverStatus(): Promise<readonly FailoverStatus[] | null>;
+  replicaStatus(group: string): Promise<ReplicaAnswer>;
+  events(query: EventQuery): Promise<EventAnswer | null>;
+  /** False: too many follow already. */
+  follow(follower: EventFollower): Promise<boolean>;
+  unfollow(follower: EventFollower): void;
+  /** Resolves after `delayMs`, or when `cancelled` does. */
+  wait(delayMs: number, cancelled: Promise<void>): Promise<void>;
+  actors(): ActorsReport;
+  metricsText(): Promise<string>;
+  /** Who is source of the group, as far as this node knows. */
+  source(group: string): string | null;
+  commandMirror(command: MirrorCommand): Promise<CommandOutcome | null>;
+  switchover(command: {
+    readonly group: string;
+    readonly to: string;
+    readonly deadlineMs: number;
+  }): Promise<SwitchoverOutcome | null>;
+  /** To the admin actor of another node. False: there is no connection to it. */
+  send(node: string, body: unknown): boolean;
+  /** Opens the HTTP doors; what an earlier incarnation left open is closed first. */
+  openDoors(): Promise<
+    { readonly ok: true; readonly door: OpenDoor } | { readonly ok: false; readonly detail: string }
+  >;
+}
+
+export interface MirrorCommand {
+  readonly command: Exclude<AdminCommand, { readonly kind: "switchover" }>;
+  readonly leg: string | null;
+  readonly deadlineMs: number;
+}
