@@ -2,7 +2,7 @@
  * Which exports a server has, and why not the others: the one question that a handshake puts to the world.
  *
  * The owner of the sessions implements it from what the node knows at that moment. A node that is not the source
- * of a volume lists it, refuses it, and says in the refusal who the source is; NBD itself has no redirection.
+ * of a volume refuses it and says in the refusal who the source is; NBD itself has no redirection.
  * Answers are values and come at once: a handshake never waits for a cluster.
  */
 import type { VolumePort } from "../volume_request.ts";
@@ -32,7 +32,10 @@ export interface ExportRefusal {
 }
 
 export interface ExportDirectory {
-  /** Every export that a client may ask for, served here at this moment or not. */
+  /**
+   * The exports served here at this moment, and no others: clients that list (`nbdinfo --list`) then ask for each
+   * one, and give up at the first refusal.
+   */
   list(): readonly string[];
   /** `""` is the default export: the only volume, where there is only one. */
   find(name: string): ExportOffer | ExportRefusal;

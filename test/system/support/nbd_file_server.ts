@@ -2,8 +2,8 @@
  * A process that serves one file over NBD, for the tests with public clients and for the bench.
  *
  * `nbd_file_server.ts --listen unix:/tmp/x.sock --file disk.img --size 67108864` prints `ready ADDRESS` and ends
- * when its standard input ends. Exports: `data` (also the default one), `locked` (read-only), and `elsewhere`, which
- * another node serves.
+ * when its standard input ends. Exports: `data` (also the default one) and `locked` (read-only); `elsewhere` is refused,
+ * because another node serves it.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ const offer: ExportOffer = {
   port: new FilePort(values.file, size),
 };
 const directory: ExportDirectory = {
-  list: () => ["data", "locked", "elsewhere"],
+  list: () => ["data", "locked"],
   find(name) {
     if (name === "data" || name === "") return offer;
     if (name === "locked") return { ...offer, name: "locked", readOnly: true };
