@@ -1,0 +1,167 @@
+/**
+ * The intent_log actor: owner of a replica's disks on this node. It opens them, lends them, and closes them cleanly.
+ *
+ * It is first in its group's supervisor (rest_for_one): when it dies, whoever borrowed the store dies too and starts
+ * again from what is durable. A disk that must not be opened (another group's, another program's) is no crash: nothing
+ * would be better the second time, so the actor stays and says what a person has to do.
+ */
+import type { ActorContext, ActorSpec, Behavior, ReplyTo, StopReason } from "../../runtime/mod.ts";
+import { assertNever } from "../../runtime/mod.ts";
+import type { GroupStore } from "../../volume/group_store.ts";
+import { LentStore } from "./replica_store.ts";
+import type { IntentLogMessage, IntentLogStatus, StoreAnswer } from "./messages.ts";
+
+/** What the node gives to the actor. */
+export interface IntentLogEnvironment {
+  /** The store, or why not; a remedy for a person comes along. Never rejects. */
+  open(): Promise<
+    { readonly ok: true; readonly store: GroupStore } | {
+      readonly ok: false;
+      readonly cause: string;
+      readonly remedy: string;
+    }
+  >;
+  event(kind: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+type State =
+  | { readonly kind: "opening" }
+  | { readonly kind: "open"; readonly store: GroupStore; readonly lent: LentStore }
+  | { readonly kind: "refused"; readonly cause: string; readonly remedy: string };
+
+/** Who waits for the store: the mirror or target of the group, and a status now and then. */
+const WAITING_MAX = 64;
+
+export function intentLogActor(
+  options: { group: string; environment: IntentLogEnvironment },
+): ActorSpec<IntentLogMessage> {
+  return {
+    name: "intent_log",
+    start: (context) => new IntentLogActor(context, options),
+  };
+}
+
+class IntentLogActor implements Behavior<IntentLogMessage> {
+  readonly #context: ActorContext<IntentLogMessage>;
+  readonly #group: string;
+  readonly #environment: IntentLogEnvironment;
+  readonly #waiting: ReplyTo<StoreAnswer>[] = [];
+  #state: State = { kind: "opening" };
+
+  constructor(
+    context: ActorContext<IntentLogMessage>,
+    options: { group: string; environment: IntentLogEnvironment },
+  ) {
+    this.#context = context;
+    this.#group = options.group;
+    this.#environment = options.environment;
+    context.system.registry.register(`intent_log:${options.group}`, context.self);
+    context.pipe(
+      this.#environment.open(),
+      (opened) => opened.ok ? { kind: "opened", store: opened.store } : { ...opened, kind: "refused" },
+      (error) => ({ kind: "refused", cause: error.message, remedy: "see the node's log" }),
+    );
+  }
+
+  receive(message: IntentLogMessage): void {
+    switch (message.kind) {
+      case "store_requested":
+        if (this.#state.kind === "opening" && this.#waiting.length < WAITING_MAX) {
+          this.#waiting.push(message.reply);
+        } else message.reply.reply(this.#answer());
+        return;
+      case "status_requested":
+        message.reply.reply(this.#status());
+        return;
+      case "opened":
+        this.#opened(message.store);
+        return;
+      case "refused":
+        this.#state = { kind: "refused", cause: message.cause, remedy: message.remedy };
+        this.#environment.event("disk_refused", {
+          group: this.#group,
+          cause: message.cause,
+          remedy: message.remedy,
+        });
+        this.#tellWaiting();
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  async stopping(_reason: StopReason): Promise<void> {
+    if (this.#state.kind !== "open") return;
+    const { store, lent } = this.#state;
+    lent.close();
+    // What stands in memory only is certain now that nobody writes any more: recorded, the next start is exact.
+    const flushed = lent.failure === null ? await store.flush() : lent.failure;
+    if (flushed === null && store.view().disk !== "inconsistent" && store.view().groupId !== null) {
+      await store.update({ stable: lent.position });
+    }
+    const closed = flushed === null ? await store.closeClean() : flushed;
+    if (closed !== null) {
+      await store.abandon();
+      this.#environment.event("disk_not_closed", { group: this.#group, cause: closed.detail });
+    }
+  }
+
+  inspect(): unknown {
+    return { ...this.#status(), waiting: this.#waiting.length };
+  }
+
+  #opened(store: GroupStore): void {
+    const lent = new LentStore({
+      store,
+      now: () => this.#context.now(),
+      onFailure: (failure) =>
+        this.#environment.event("disk_failed", { group: this.#group, cause: failure.detail }),
+    });
+    this.#state = { kind: "open", store, lent };
+    for (const note of store.notes) this.#environment.event("disk_note", { group: this.#group, note });
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    const answer = this.#answer();
+    for (const reply of this.#waiting.splice(0)) reply.reply(answer);
+  }
+
+  #answer(): StoreAnswer {
+    switch (this.#state.kind) {
+      case "open":
+        return { ok: true, store: this.#state.lent };
+      case "refused":
+        return { ok: false, cause: this.#state.cause, remedy: this.#state.remedy };
+      case "opening":
+        return {
+          ok: false,
+          cause: "the disks are still being opened",
+          remedy: "wait a moment and ask again",
+        };
+      default:
+        return assertNever(this.#state);
+    }
+  }
+
+  #status(): IntentLogStatus {
+    const state = this.#state;
+    switch (state.kind) {
+      case "opening":
+        return { state: "opening", cause: null, remedy: null, notes: [] };
+      case "refused":
+        return { state: "refused", cause: state.cause, remedy: state.remedy, notes: [] };
+      case "open": {
+        const failure = state.lent.failure;
+        return {
+          state: failure === null ? "open" : "failed",
+          cause: failure?.detail ?? null,
+          remedy: failure === null ? null : "replace the disk, then restart the node",
+          notes: state.store.notes,
+        };
+      }
+      default:
+        return assertNever(state);
+    }
+  }
+}

@@ -1,0 +1,578 @@
+/**
+ * One session with one source, as the target holds it: judge, tell the marks, apply in order, say how far.
+ *
+ * ```text
+ *  opening ──leg_open──▶ judged ──leg_plan agrees──▶ listening ──resync_begin──▶ window ──resync_end──▶ replicating
+ *                                                        └──────────resync_end (nothing was marked)──────────▲
+ * ```
+ *
+ * Frames and words form one queue and are taken strictly in order (I5). Whatever needs the disk first (a cold region, a
+ * barrier, a superblock) *stalls* the queue: nothing behind it is touched until its outcome is there. A barrier makes
+ * all before it stable before anything after it is applied, so that a power loss leaves a prefix.
+ *
+ * The session ends by itself on anything that it cannot explain, and says why; the source then starts a new one.
+ */
+import { assertNever, invariant } from "../../runtime/invariant.ts";
+import { FLAG_FUA, FLAG_NO_HOLE } from "../../protocol/frame_header.ts";
+import type { FrameChannel } from "../../protocol/frame_channel.ts";
+import type { IncomingFrame } from "../../protocol/frame_decoder.ts";
+import {
+  type LegFromTarget,
+  type LegRefusal,
+  type LegToTarget,
+  legToTarget,
+} from "../../protocol/leg_messages.ts";
+import type { Position } from "../../protocol/position.ts";
+import { judgeRejoin, type RejoinVerdict, type ReplicaView } from "../../protocol/rejoin_table.ts";
+import { isShapeFailure } from "../../protocol/shape.ts";
+import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
+import { DirtyBitmap } from "../../volume/dirty_bitmap.ts";
+import type { VolumeStore } from "../../volume/group_store.ts";
+import { applyRuns, encodeRuns } from "../../volume/bitmap_runs.ts";
+import type { ReplicaStore } from "../intent_log/messages.ts";
+import { ApplyQueue, type Waiting, type WaitingFrame } from "./apply_queue.ts";
+
+/** Applied and not yet stable: beyond this the session flushes without being told to, so that marks and memory clear. */
+const UNSTABLE_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface TargetSessionHost {
+  readonly self: string;
+  readonly group: string;
+  /** Streams of a lower generation are refused. */
+  sealed(): number;
+  view(): ReplicaView;
+  atTurnEnd(work: () => void): void;
+  guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void;
+  judged(from: string, verdict: RejoinVerdict): void;
+  /** The phase or the durable state changed. */
+  changed(): void;
+  diskFailed(failure: DiskFailure): void;
+  /** The last call. */
+  ended(cause: string): void;
+}
+
+export type TargetPhase = "opening" | "judged" | "listening" | "window" | "replicating" | "ended";
+
+export class TargetSession {
+  readonly from: string;
+  readonly #channel: FrameChannel;
+  readonly #store: ReplicaStore;
+  readonly #host: TargetSessionHost;
+  readonly #queue = new ApplyQueue();
+  #phase: TargetPhase = "opening";
+  #sourceView: ReplicaView | null = null;
+  #verdict: RejoinVerdict | null = null;
+  #generation = 0;
+  #lastSeq = 0;
+  /** The head of the queue waits for the disk. */
+  #stalled = false;
+  #paused = false;
+  #appliedFrame = 0;
+  #stableFrame = 0;
+  #ackedFrame = 0;
+  #ackedStable = 0;
+  #ackPosted = false;
+  #unstableBytes = 0;
+  #flushing = false;
+  /** Disk work under way: the position is not final before it is over. */
+  #underWay = 0;
+  #whenQuiet: (() => void)[] = [];
+  readonly #foreignMarks: { readonly volume: number; readonly peer: string; readonly runs: Uint8Array }[] =
+    [];
+  #foreignBytes = 0;
+
+  constructor(
+    options: { from: string; channel: FrameChannel; store: ReplicaStore; host: TargetSessionHost },
+  ) {
+    this.from = options.from;
+    this.#channel = options.channel;
+    this.#store = options.store;
+    this.#host = options.host;
+  }
+
+  get phase(): TargetPhase {
+    return this.#phase;
+  }
+  /** The number of the source's generation; 0 before it said so. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  start(): void {
+    this.#channel.receive({
+      frame: this.#host.guard((frame) => this.#frame(frame)),
+      message: this.#host.guard((value) => this.#message(value)),
+      drained: () => this.#postAck(),
+      ended: this.#host.guard((end) => this.#end(end.detail)),
+    });
+    this.#channel.resume();
+  }
+
+  close(cause: string): void {
+    this.#end(cause);
+  }
+
+  /** Calls `done` once no disk work of this session is under way any more: at once, or soon after `close`. */
+  whenQuiet(done: () => void): void {
+    if (this.#underWay === 0) done();
+    else this.#whenQuiet.push(done);
+  }
+
+  /** Makes stable what was applied, if something was. */
+  flushApplied(): void {
+    if (this.#appliedFrame > this.#stableFrame) this.#flushBehind();
+  }
+
+  // ---- what arrives -------------------------------------------------------------------------------------------
+
+  #frame(frame: IncomingFrame): void {
+    if (this.#phase === "ended") return;
+    if (frame.kind === "ack") return this.#end("the source sent an ack, which is the target's to send");
+    if (this.#phase !== "window" && this.#phase !== "replicating" && this.#phase !== "listening") {
+      return this.#end(`a ${frame.kind} frame came before the plan was agreed`);
+    }
+    const waiting = this.#queue.pushFrame(frame);
+    this.#askPin(waiting);
+    this.#pauseIfFull();
+    this.#work();
+  }
+
+  #message(value: unknown): void {
+    if (this.#phase === "ended") return;
+    const message = legToTarget.check(value, "");
+    if (isShapeFailure(message)) return this.#end(`the source sent a message in which ${message.detail}`);
+    this.#queue.pushMessage(this.#channel.lastFrameReceived, message);
+    this.#pauseIfFull();
+    this.#work();
+  }
+
+  #pauseIfFull(): void {
+    if (this.#paused || !this.#queue.full) return;
+    this.#paused = true;
+    this.#channel.pause();
+  }
+
+  /** Cold ranges are heated as soon as they arrive, so that those of one read share a commit. */
+  #askPin(frame: WaitingFrame): void {
+    if (frame.span === 0) return;
+    const log = this.#volume(frame.volume)?.intentLog;
+    if (log === undefined) return;
+    if (frame.offset + frame.span > log.size) return;
+    if (log.tryPin(frame.offset, frame.span)) {
+      frame.pinned = true;
+      return;
+    }
+    frame.heating = true;
+    this.#begin();
+    log.heat(
+      [{ offset: frame.offset, length: frame.span }],
+      this.#host.guard((outcome) => {
+        frame.heating = false;
+        if (outcome !== null) this.#host.diskFailed(outcome);
+        else if (this.#phase === "ended") log.unpin(frame.offset, frame.span);
+        else frame.pinned = true;
+        this.#finish();
+        this.#work();
+      }),
+    );
+  }
+
+  // ---- one after the other ------------------------------------------------------------------------------------
+
+  #work(): void {
+    while (!this.#stalled && this.#phase !== "ended") {
+      const head = this.#queue.head;
+      if (head === undefined) break;
+      if (head.kind !== "message" && head.span > 0 && !head.pinned && head.heating) break;
+      this.#take(head);
+    }
+    if (this.#paused && this.#queue.hasRoom && this.#phase !== "ended") {
+      this.#paused = false;
+      // Not inside this loop: resuming hands on what has arrived meanwhile.
+      this.#host.atTurnEnd(() => {
+        if (!this.#paused && this.#phase !== "ended") this.#channel.resume();
+      });
+    }
+  }
+
+  #take(head: Waiting): void {
+    if (head.kind === "message") {
+      this.#queue.shift();
+      this.#appliedFrame = Math.max(this.#appliedFrame, head.frame);
+      this.#obey(head.message);
+      return;
+    }
+    const wrong = this.#check(head);
+    if (wrong !== null) return this.#end(wrong);
+    if (head.kind === "barrier") {
+      this.#applied(head);
+      this.#barrier();
+      return;
+    }
+    const outcome = this.#apply(head);
+    if (outcome instanceof Promise) {
+      this.#stall(outcome, (later) => this.#written(head, later));
+    } else this.#written(head, outcome);
+  }
+
+  /** Why a frame cannot be applied; `null` when it can. */
+  #check(frame: WaitingFrame): string | null {
+    if (this.#phase === "listening") {
+      return `a ${frame.kind} frame came before the window was opened or closed`;
+    }
+    const isCopy = frame.kind === "copy" || frame.kind === "copy_zeroes";
+    if (isCopy && this.#phase !== "window") return "a copy came outside a resync window";
+    if (!isCopy) {
+      const next = this.#lastSeq + 1;
+      if (this.#phase === "replicating" && frame.seq !== next) {
+        return `I5: seq ${frame.seq} came where ${next} was due`;
+      }
+      if (this.#phase === "window" && frame.seq < next) {
+        return `I5: seq ${frame.seq} came after ${this.#lastSeq}`;
+      }
+    }
+    if (frame.kind === "barrier") return null;
+    const volume = this.#volume(frame.volume);
+    if (volume === undefined) return `there is no volume ${frame.volume} in the group`;
+    if (frame.offset + frame.span > volume.size) {
+      return `bytes ${frame.offset} to ${frame.offset + frame.span} are outside volume ${volume.name}`;
+    }
+    return null;
+  }
+
+  #apply(frame: WaitingFrame): DiskOutcome | Promise<DiskOutcome> {
+    const volume = this.#volume(frame.volume);
+    invariant(
+      volume !== undefined && frame.pinned,
+      "I3: the intent of a frame is durable before it is applied",
+    );
+    volume.intentLog.mark(frame.offset, frame.span, frame.seq);
+    switch (frame.kind) {
+      case "write":
+      case "copy":
+        return volume.device.write(frame.offset, frame.payload);
+      case "trim":
+      case "write_zeroes":
+      case "copy_zeroes":
+        return volume.device.writeZeroes(frame.offset, frame.span, {
+          punch: (frame.flags & FLAG_NO_HOLE) === 0,
+        });
+      case "barrier":
+        return null;
+      default:
+        return assertNever(frame.kind);
+    }
+  }
+
+  #written(frame: WaitingFrame, outcome: DiskOutcome): void {
+    this.#unpin(frame);
+    if (outcome !== null) {
+      // A target that could not keep a write cannot go on: no space ends the session, an error ends the disk.
+      if (outcome.kind !== "no_space") this.#host.diskFailed(outcome);
+      this.#end(`cannot apply seq ${frame.seq}: ${outcome.detail}`);
+      return;
+    }
+    this.#applied(frame);
+    if ((frame.flags & FLAG_FUA) !== 0) this.#barrier();
+    else if (this.#unstableBytes >= UNSTABLE_BYTES_MAX) this.#flushBehind();
+  }
+
+  #applied(frame: WaitingFrame): void {
+    this.#appliedFrame = frame.frame;
+    this.#unstableBytes += frame.span;
+    if (frame.kind !== "copy" && frame.kind !== "copy_zeroes") {
+      this.#lastSeq = frame.seq;
+      if (this.#phase === "replicating") this.#store.advance(frame.seq);
+    }
+    this.#queue.shift();
+    this.#postAck();
+  }
+
+  // ---- stability ----------------------------------------------------------------------------------------------
+
+  /** Nothing behind it is applied before all up to here is stable. */
+  #barrier(): void {
+    const frame = this.#appliedFrame;
+    const seq = this.#lastSeq;
+    this.#unstableBytes = 0;
+    this.#stall(this.#store.flush(), (outcome) => this.#flushed({ frame, seq, outcome }));
+  }
+
+  /** Flushes what was applied so far, while applying goes on. */
+  #flushBehind(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const frame = this.#appliedFrame;
+    const seq = this.#lastSeq;
+    this.#unstableBytes = 0;
+    this.#begin();
+    void this.#store.flush().then(this.#host.guard((outcome) => {
+      this.#flushing = false;
+      this.#flushed({ frame, seq, outcome });
+      this.#finish();
+    }));
+  }
+
+  #flushed(done: { frame: number; seq: number; outcome: DiskOutcome }): void {
+    if (done.outcome !== null) {
+      this.#host.diskFailed(done.outcome);
+      this.#end(`cannot make seq ${done.seq} stable: ${done.outcome.detail}`);
+      return;
+    }
+    this.#stableFrame = Math.max(this.#stableFrame, done.frame);
+    for (const { intentLog } of this.#store.volumes) intentLog.localStableUpTo(done.seq);
+    this.#postAck();
+  }
+
+  #postAck(): void {
+    if (this.#ackPosted) return;
+    this.#ackPosted = true;
+    this.#host.atTurnEnd(() => {
+      this.#ackPosted = false;
+      if (this.#phase === "ended" || this.#channel.congested) return;
+      if (this.#appliedFrame === this.#ackedFrame && this.#stableFrame === this.#ackedStable) return;
+      this.#ackedFrame = this.#appliedFrame;
+      this.#ackedStable = this.#stableFrame;
+      this.#channel.sendAck({ appliedThrough: this.#appliedFrame, stableThrough: this.#stableFrame });
+    });
+  }
+
+  // ---- the conversation ---------------------------------------------------------------------------------------
+
+  #obey(message: LegToTarget): void {
+    switch (message.kind) {
+      case "leg_open":
+        return this.#open(message);
+      case "leg_plan":
+        return this.#agree(message.rule);
+      case "resync_begin":
+        return this.#beginWindow(message.resync);
+      case "marks":
+        return this.#keepMarks(message);
+      case "resync_end":
+        return this.#endWindow(message.seq);
+      case "report":
+        return this.#report(message.stable);
+      default:
+        assertNever(message);
+    }
+  }
+
+  #open(message: Extract<LegToTarget, { kind: "leg_open" }>): void {
+    if (this.#phase !== "opening") return this.#end("the source opened the leg twice");
+    const generation = message.view.history.at(-1)?.generation.number ?? 0;
+    if (generation < this.#host.sealed() || generation === 0) {
+      return this.#refuse(
+        "lower_generation",
+        `generation ${generation} is below ${this.#host.sealed()}, which was promised`,
+      );
+    }
+    const different = this.#differentVolumes(message);
+    if (different !== null) return this.#refuse("other_volumes", different);
+    this.#generation = generation;
+    this.#sourceView = message.view;
+    const view = this.#host.view();
+    this.#verdict = judgeRejoin({ source: message.view, target: view, founding: message.founding });
+    this.#phase = "judged";
+    this.#host.judged(this.from, this.#verdict);
+    this.#host.changed();
+    this.#send({ kind: "leg_state", view });
+  }
+
+  #differentVolumes(message: Extract<LegToTarget, { kind: "leg_open" }>): string | null {
+    if (message.group !== this.#host.group) return `this is group ${this.#host.group}`;
+    const ours = this.#store.volumes;
+    if (message.volumes.length !== ours.length) return `the group has ${ours.length} volumes here`;
+    for (const [index, theirs] of message.volumes.entries()) {
+      const volume = ours[index];
+      if (volume === undefined || volume.name !== theirs.name || volume.size !== theirs.size) {
+        return `volume ${theirs.name} has ${theirs.size} bytes there, here volume ${volume?.name} has ${volume?.size}`;
+      }
+      if (volume.intentLog.regionBytes !== theirs.regionBytes) {
+        return `volume ${theirs.name} has other regions here`;
+      }
+    }
+    return null;
+  }
+
+  #agree(rule: string): void {
+    if (this.#phase !== "judged" || this.#verdict === null) {
+      return this.#end("a plan came before the states were told");
+    }
+    if (rule !== this.#verdict.rule) {
+      return this.#end(`I14: the source judges ${rule}, here it is ${this.#verdict.rule}`);
+    }
+    if (this.#verdict.action === "refuse") return this.#end(`${rule}: ${this.#verdict.explanation}`);
+    this.#phase = "listening";
+    for (const { index, intentLog } of this.#store.volumes) {
+      // Seqs of the stream that begins may lie below those of a tail that is rolled back.
+      intentLog.forgetSeqs();
+      if (!intentLog.peers.includes(this.from)) continue;
+      const marks = intentLog.bitmap(this.from);
+      for (let from: number | null = marks.count === 0 ? null : 0; from !== null;) {
+        const chunk = encodeRuns(marks, { from });
+        this.#send({ kind: "marks", volume: index, runs: chunk.bytes });
+        from = chunk.next;
+      }
+    }
+    this.#send({ kind: "marks_end" });
+    this.#host.changed();
+  }
+
+  /** I12: «inconsistent» is stable before the first block changes. */
+  #beginWindow(kind: "partial" | "full" | "hash"): void {
+    const source = this.#sourceView;
+    if (this.#phase !== "listening" || source === null) return this.#end("a window was opened out of turn");
+    this.#phase = "window";
+    this.#host.changed();
+    const stored = this.#store.update({
+      groupId: source.groupId,
+      history: source.history,
+      diskState: "inconsistent",
+      zero: false,
+      resync: { source: this.from, kind, undo: null },
+    });
+    this.#stall(stored, (outcome) => {
+      if (outcome !== null) this.#notStored(outcome);
+    });
+  }
+
+  /** Marks of the source towards third replicas wait for the end of the window; bounded by what bitmaps can hold. */
+  #keepMarks(message: Extract<LegToTarget, { kind: "marks" }>): void {
+    if (this.#phase !== "window" && this.#phase !== "listening") {
+      return this.#end("marks came outside a window");
+    }
+    const volume = this.#volume(message.volume);
+    if (volume === undefined) return this.#end(`there is no volume ${message.volume} in the group`);
+    this.#foreignBytes += message.runs.byteLength;
+    const bound = this.#store.volumes.reduce(
+      (sum, { size, intentLog }) => sum + size / intentLog.regionBytes * 3,
+      65_536,
+    ) *
+      Math.max(1, volume.intentLog.peers.length);
+    if (this.#foreignBytes > bound) {
+      return this.#end("the source sent more marks than the volumes have regions");
+    }
+    this.#foreignMarks.push(message);
+  }
+
+  /** I12: «up to date» is stable only after the blocks and the marks are. */
+  #endWindow(seq: number): void {
+    const source = this.#sourceView;
+    if (source === null || (this.#phase !== "window" && this.#phase !== "listening")) {
+      return this.#end("a window was closed out of turn");
+    }
+    if (this.#phase === "window" && seq < this.#lastSeq) {
+      return this.#end("a window was closed before its last write");
+    }
+    for (const { volume, peer, runs } of this.#foreignMarks.splice(0)) {
+      const store = this.#volume(volume);
+      if (store === undefined || !store.intentLog.peers.includes(peer)) continue;
+      const marks = new DirtyBitmap({ size: store.size, regionBytes: store.intentLog.regionBytes });
+      const wrong = applyRuns(marks, runs);
+      if (wrong !== null) return this.#end(`the source sent marks of which ${wrong}`);
+      store.intentLog.mergeInto(peer, marks);
+    }
+    this.#stall(this.#closeWindow(source, seq), (outcome) => {
+      if (outcome !== null) {
+        this.#notStored(outcome);
+        return;
+      }
+      this.#phase = "replicating";
+      this.#lastSeq = seq;
+      this.#stableFrame = this.#appliedFrame;
+      this.#store.stands({ generation: this.#generation, seq });
+      this.#send({ kind: "up_to_date", seq });
+      this.#postAck();
+      this.#host.changed();
+    });
+  }
+
+  async #closeWindow(source: ReplicaView, seq: number): Promise<DiskOutcome> {
+    const flushed = await this.#store.flush();
+    if (flushed !== null) return flushed;
+    for (const { intentLog } of this.#store.volumes) {
+      intentLog.localStableUpTo(seq);
+      const persisted = await intentLog.persist();
+      if (persisted !== null) return persisted;
+    }
+    const stable: Position = { generation: this.#generation, seq };
+    return this.#store.update({
+      groupId: source.groupId,
+      history: source.history,
+      diskState: "up_to_date",
+      zero: false,
+      stable,
+      resync: null,
+    });
+  }
+
+  #notStored(outcome: DiskFailure): void {
+    this.#host.diskFailed(outcome);
+    this.#end(`cannot record the state of the disk: ${outcome.detail}`);
+  }
+
+  /** These replicas, the source among them, hold the whole stream stable up to here: marks towards them are settled. */
+  #report(stable: readonly (readonly [string, number])[]): void {
+    if (this.#phase !== "replicating") return;
+    for (const [node, seq] of stable) {
+      if (node === this.#host.self) continue;
+      for (const { intentLog } of this.#store.volumes) {
+        if (intentLog.peers.includes(node)) intentLog.clearAllUpTo(node, Math.min(seq, this.#lastSeq));
+      }
+    }
+  }
+
+  #refuse(reason: LegRefusal, detail: string): void {
+    this.#send({ kind: "leg_refused", reason, detail });
+    this.#channel.end();
+    this.#end(`refused: ${detail}`, { channelEnds: true });
+  }
+
+  // ---- stalling and ending ------------------------------------------------------------------------------------
+
+  #stall(work: Promise<DiskOutcome>, done: (outcome: DiskOutcome) => void): void {
+    this.#stalled = true;
+    this.#begin();
+    void work.then(this.#host.guard((outcome) => {
+      this.#stalled = false;
+      if (this.#phase !== "ended") done(outcome);
+      this.#finish();
+      this.#work();
+    }));
+  }
+
+  #begin(): void {
+    this.#underWay += 1;
+  }
+
+  #finish(): void {
+    this.#underWay -= 1;
+    if (this.#underWay > 0) return;
+    for (const quiet of this.#whenQuiet.splice(0)) quiet();
+  }
+
+  /** @param options.channelEnds the channel is closing by itself, after what was said */
+  #end(cause: string, options: { channelEnds: boolean } = { channelEnds: false }): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    for (const frame of this.#queue.clear()) this.#unpin(frame);
+    this.#foreignMarks.length = 0;
+    if (!options.channelEnds) this.#channel.destroy(cause);
+    this.#host.ended(cause);
+  }
+
+  #unpin(frame: WaitingFrame): void {
+    if (!frame.pinned) return;
+    frame.pinned = false;
+    this.#volume(frame.volume)?.intentLog.unpin(frame.offset, frame.span);
+  }
+
+  #send(message: LegFromTarget): void {
+    if (this.#phase !== "ended") this.#channel.sendMessage(message);
+  }
+
+  #volume(index: number): VolumeStore | undefined {
+    return this.#store.volumes[index];
+  }
+}

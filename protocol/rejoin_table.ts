@@ -1,0 +1,205 @@
+/**
+ * The rejoin table: when a source and a target meet, who knows what, and what must happen to the target's blocks.
+ *
+ * Pure, and symmetric (I14): both ends put the same two views into it, get the same row, and end the session when the
+ * rows differ. The row's label is what the log, the status and `why` print. It is a table because the conditions are
+ * many and each was somebody's lost data: a tail taken for nothing, a rival taken for an ancestor, an empty disk
+ * taken for a fresh one.
+ *
+ * What moves is never decided here: every verdict but the refusals copies the union of both sides' marked regions,
+ * and a mark is cleared by data movement only, never by a verdict (design §4.3 rule 6).
+ */
+import { assertNever } from "../runtime/invariant.ts";
+import type { History, Position } from "./position.ts";
+import { sameGeneration } from "./position.ts";
+
+/** What one end says of its replica. */
+export interface ReplicaView {
+  /** `null`: the disk never belonged to a group. */
+  readonly groupId: string | null;
+  readonly history: History;
+  readonly position: Position;
+  /** False after a crash: the position is then the last stable one, and more may lie on the disk (all of it marked). */
+  readonly positionExact: boolean;
+  readonly disk: "empty" | "inconsistent" | "consistent" | "up_to_date";
+  /** Every byte is known to be zero. */
+  readonly zero: boolean;
+}
+
+/** The labels of the rows. */
+export const REJOIN_RULES = [
+  "founding_member",
+  "target_empty",
+  "unrelated_group",
+  "history_too_old",
+  "target_inconsistent",
+  "same_position",
+  "target_behind",
+  "unacknowledged_tail",
+  "rival_without_writes",
+  "lost_acknowledged_tail",
+  "split_brain",
+  "source_behind",
+] as const;
+export type RejoinRule = typeof REJOIN_RULES[number];
+
+/** `resync`: copy the marked union. `full`: copy everything. `refuse`: touch nothing, say why. */
+export type RejoinAction = "resync" | "full" | "refuse";
+
+export interface RejoinVerdict {
+  readonly rule: RejoinRule;
+  readonly action: RejoinAction;
+  /** For people. */
+  readonly explanation: string;
+  /** Writes the target holds and the source does not; 0 where that is not the question. */
+  readonly tailWrites: number;
+}
+
+/** How the target's last generation stands to the source's history. */
+type Relation =
+  | {
+    readonly kind: "ancestor";
+    /** The last seq that the source's history kept of that generation. */
+    readonly endSeq: number;
+    /** Every generation since was opened by somebody bound to hold all that was completed. */
+    readonly lossless: boolean;
+    /** It is the source's own, open generation. */
+    readonly current: boolean;
+  }
+  | { readonly kind: "rival"; readonly wroteNothing: boolean }
+  | { readonly kind: "descendant" }
+  | { readonly kind: "older_than_history" };
+
+/**
+ * The verdict for a source that has opened its gate and a target that wants its stream.
+ *
+ * `founding` is the source's claim that the target was recorded as a member at the group's birth and has never joined
+ * since: then both disks were all zero at seq 0, and the source's marks name everything written from there on.
+ *
+ * Every combination of inputs meets exactly one row; the order of the questions is the order of safety.
+ */
+export function judgeRejoin(
+  { source, target, founding }: { source: ReplicaView; target: ReplicaView; founding: boolean },
+): RejoinVerdict {
+  if (founding && target.groupId === null && target.disk === "empty" && target.zero) {
+    return verdict("founding_member", "resync", "the group was born with both disks empty");
+  }
+  if (target.groupId === null || target.disk === "empty") {
+    return verdict("target_empty", "full", "the target's disk is empty");
+  }
+  if (target.groupId !== source.groupId) {
+    return verdict("unrelated_group", "refuse", "the target's disk belongs to another group's data");
+  }
+  const relation = relate(source, target);
+  switch (relation.kind) {
+    case "older_than_history":
+      return verdict(
+        "history_too_old",
+        "full",
+        "the target left before the oldest generation that is remembered",
+      );
+    case "descendant":
+      return verdict("source_behind", "refuse", "the target has seen a generation that the source has not");
+    case "rival":
+      if (relation.wroteNothing && target.positionExact) {
+        return verdict(
+          "rival_without_writes",
+          "resync",
+          "the target's own last generation completed no write",
+        );
+      }
+      return verdict(
+        "split_brain",
+        "refuse",
+        "both sides completed writes in rival generations",
+        tail(source, target),
+      );
+    case "ancestor":
+      return judgeAncestor({ source, target, relation });
+    default:
+      return assertNever(relation);
+  }
+}
+
+function judgeAncestor(
+  { source, target, relation }: {
+    source: ReplicaView;
+    target: ReplicaView;
+    relation: Extract<Relation, { kind: "ancestor" }>;
+  },
+): RejoinVerdict {
+  const ahead = target.position.seq - relation.endSeq;
+  if (ahead > 0 && relation.current) {
+    return verdict(
+      "source_behind",
+      "refuse",
+      "the target is ahead of the source in the source's own generation",
+      ahead,
+    );
+  }
+  if (ahead > 0) {
+    return relation.lossless
+      ? verdict("unacknowledged_tail", "resync", "the target applied writes that were never completed", ahead)
+      : verdict(
+        "lost_acknowledged_tail",
+        "refuse",
+        "the target holds completed writes that the source lost",
+        ahead,
+      );
+  }
+  if (target.disk === "inconsistent") {
+    return verdict("target_inconsistent", "resync", "the target was interrupted in a resync");
+  }
+  if (target.position.seq === source.position.seq) {
+    return verdict("same_position", "resync", "both stand at the same position");
+  }
+  return verdict("target_behind", "resync", "the target missed writes");
+}
+
+function relate(source: ReplicaView, target: ReplicaView): Relation {
+  const targetLast = target.history.at(-1);
+  if (targetLast === undefined) return { kind: "older_than_history" };
+  const index = source.history.findIndex((entry) => sameGeneration(entry.generation, targetLast.generation));
+  if (index >= 0) {
+    const after = source.history.slice(index + 1);
+    const next = after[0];
+    return {
+      kind: "ancestor",
+      endSeq: next === undefined ? source.position.seq : next.baseSeq,
+      lossless: after.every((entry) => entry.lossless),
+      current: next === undefined,
+    };
+  }
+  const sourceLast = source.history.at(-1);
+  if (
+    sourceLast !== undefined &&
+    target.history.some((e) => sameGeneration(e.generation, sourceLast.generation))
+  ) {
+    return { kind: "descendant" };
+  }
+  const shared = target.history.findLastIndex((entry) =>
+    source.history.some((known) => sameGeneration(known.generation, entry.generation))
+  );
+  const sourceFirst = source.history[0];
+  if (shared < 0) {
+    return sourceFirst !== undefined && targetLast.generation.number < sourceFirst.generation.number
+      ? { kind: "older_than_history" }
+      : { kind: "rival", wroteNothing: false };
+  }
+  // The first entry past the shared part is where the target's history went its own way; seq grows through generations.
+  const fork = target.history[shared + 1];
+  const wroteNothing = fork !== undefined && target.position.seq <= fork.baseSeq;
+  return { kind: "rival", wroteNothing };
+}
+
+function tail(source: ReplicaView, target: ReplicaView): number {
+  const shared = target.history.findLastIndex((entry) =>
+    source.history.some((known) => sameGeneration(known.generation, entry.generation))
+  );
+  const fork = target.history[shared + 1];
+  return fork === undefined ? 0 : Math.max(0, target.position.seq - fork.baseSeq);
+}
+
+function verdict(rule: RejoinRule, action: RejoinAction, explanation: string, tailWrites = 0): RejoinVerdict {
+  return { rule, action, explanation, tailWrites };
+}
