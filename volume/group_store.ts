@@ -60,6 +60,13 @@ export interface GroupStore {
    * the other; a change asked for while one runs is merged with others that wait.
    */
   update(change: SuperblockChange): Promise<DiskOutcome>;
+  /**
+   * Keeps marks for another replica from now on, on every volume. `marks`: `all` unless its disks are known to equal
+   * ours. Null: the bitmaps are there and the superblocks name them.
+   */
+  addPeer(peer: string, options: { marks: "all" | "none" }): Promise<DiskOutcome>;
+  /** Forgets another replica and its marks; should it come back, everything counts as dirty. */
+  removePeer(peer: string): Promise<DiskOutcome>;
   /** Flushes every data disk; the first failure wins. */
   flush(): Promise<DiskOutcome>;
   /**

@@ -66,6 +66,8 @@ export interface IntentLog {
   readonly regionBytes: number;
   /** Bytes of a hot region. */
   readonly hotRegionBytes: number;
+  /** The longest range that `heat` takes at once, at any offset (about 2 GiB by default). Longer trims go in parts. */
+  readonly heatBytesMax: number;
   readonly peers: readonly string[];
   /** Set once a write or flush of the log's own files failed: nothing can be heated any more (rule 7). */
   readonly failure: DiskOutcome;
@@ -79,8 +81,9 @@ export interface IntentLog {
   /**
    * Makes ranges hot. `done(null)`: they are stable in the hot set and pinned, each as by `tryPin`. `done(failure)`:
    * nothing is pinned, and the writes must not be performed. Never called inside this call. All that one turn asks
-   * for, and all that comes while a commit runs, shares one commit. One call may span at most half the hot set's
-   * capacity (`hotCapacity / 2` regions: 2 GiB by default); when every region is pinned it waits for pins to end.
+   * for, and all that comes while a commit runs, shares one commit. All ranges of one call together may not be longer
+   * than `heatBytesMax` nor touch more than half the hot set's regions: best one call per request. When too many
+   * regions are pinned it waits, first come first served, for pins to end.
    */
   heat(ranges: readonly ByteRange[], done: (outcome: DiskOutcome) => void): void;
 
@@ -112,7 +115,8 @@ export interface IntentLog {
   clearResynced(peer: string, range: ResyncedRange): void;
   /**
    * Seqs begin anew below ones already marked (a tail was rolled back): all bits become owed, and the seqs known so far
-   * no longer clear anything. Calls of `localStableUpTo` and `stableUpTo` count from here again.
+   * no longer clear anything. Calls of `localStableUpTo` and `stableUpTo` count from here again. The data disk has been
+   * flushed before: what was written so far counts as locally stable.
    */
   forgetSeqs(): void;
 
@@ -134,7 +138,8 @@ export interface IntentLog {
 
   /**
    * Keeps marks for another replica from now on; its bitmap file is created. `marks`: `all` unless both disks are
-   * known to be equal. Stable when it answers null.
+   * known to be equal. Stable when it answers null, but found again at the next open only if the superblock names the
+   * peer: callers use `GroupStore.addPeer`, which sees to both.
    */
   addPeer(peer: string, options: { marks: "all" | "none" }): Promise<DiskOutcome>;
   /** Forgets the peer and its marks. Its file is left where it is. */
