@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Peer } from "./runtime_peer.ts";
 
 const MODULE = `
--module(peer).
+-module(holdfast_peer).
 -export([main/1]).
 main([Question, CountText]) ->
     Count = list_to_integer(atom_to_list(CountText)),
@@ -69,8 +69,8 @@ ask(Answerer, Left) ->
 export function erlang(): Peer | { readonly skipped: string } {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
   try {
-    writeFileSync(join(directory, "peer.erl"), MODULE);
-    execFileSync("erlc", ["-o", directory, join(directory, "peer.erl")]);
+    writeFileSync(join(directory, "holdfast_peer.erl"), MODULE);
+    execFileSync("erlc", ["-o", directory, join(directory, "holdfast_peer.erl")]);
   } catch (error) {
     rmSync(directory, { recursive: true });
     return {
@@ -79,7 +79,13 @@ export function erlang(): Peer | { readonly skipped: string } {
   }
   const run = (question: string, count: number) => {
     const flags = ["-noshell", "+S", "1:1", "+P", "1000000", "-pa", directory];
-    const text = execFileSync("erl", [...flags, "-eval", `peer:main([${question}, '${Math.round(count)}'])`]);
+    const text = execFileSync("erl", [
+      ...flags,
+      "-eval",
+      `holdfast_peer:main([${question}, '${Math.round(count)}'])`,
+    ], {
+      cwd: directory,
+    });
     return Promise.resolve(Number(text.toString()));
   };
   return {

@@ -36,7 +36,13 @@ export { type LoopDelayOptions, watchLoopDelay } from "./loop_delay.ts";
 export { type Clock, systemClock, type TimerHandle } from "./clock.ts";
 export { type Random, systemRandom } from "./random.ts";
 export { type Scheduler, systemScheduler } from "./scheduler.ts";
-export { hostYield, type Yield, yieldByImmediate, yieldByImmediatesAndTimeout } from "./yield_policy.ts";
+export {
+  hostYield,
+  type Yield,
+  yieldByImmediate,
+  yieldByImmediatesAndTimeout,
+  yieldByWakeUps,
+} from "./yield_policy.ts";
 export {
   createLog,
   type Fields,

@@ -21,7 +21,7 @@ export interface Runnable {
 const BATCH_MESSAGES = 64;
 /** Small turns add up to this many messages before the clock is read again, since reading it costs as much as a message. */
 const CLOCK_MESSAGES = 64;
-/** Longest time without the host's event loop; one message may of course take longer. Eight of these fit between two polls of Deno. */
+/** Longest time without the host's event loop; one message may of course take longer. Five of these fit between two polls of Deno. */
 const SLICE_MS = 0.2;
 /** Bounds a slice when the clock stands still. */
 const SLICE_MESSAGES = 100_000;

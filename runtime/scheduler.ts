@@ -53,11 +53,12 @@ export class SystemScheduler implements Scheduler {
     this.#awake = true;
     this.#microtaskTurns += 1;
     if (this.#microtaskTurns <= MICROTASK_TURNS_MAX) queueMicrotask(this.#turn);
-    else this.#yield(this.#hostTurn);
+    else this.#yield(this.#hostTurn, 0);
   }
 
   /** Work that throws is a bug outside every actor: the error goes to the host, the other work goes on. */
   #runTurn(): void {
+    const startMs = performance.now();
     let left = this.#posted.count;
     try {
       while (left > 0) {
@@ -75,8 +76,9 @@ export class SystemScheduler implements Scheduler {
         }
       }
     } finally {
-      if (this.#posted.count > 0 || this.#ending.length > 0) this.#yield(this.#hostTurn);
-      else this.#awake = false;
+      if (this.#posted.count > 0 || this.#ending.length > 0) {
+        this.#yield(this.#hostTurn, performance.now() - startMs);
+      } else this.#awake = false;
     }
   }
 }
