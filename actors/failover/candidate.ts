@@ -8,6 +8,7 @@
  * | data_without_record | no record anywhere, but a replica holds data | blocked: a vote was lost |
  * | birth_waits | no record anywhere, somebody has not answered | wait for all |
  * | birth | no record anywhere, all promised, all empty | promote |
+ * | birth_again | a birth was recorded, but everybody answers and every replica is still empty: no gate opened | promote |
  * | no_majority | fewer voters that remember the group than a majority | wait |
  * | not_member | the highest record does not name this node | wait for a member |
  * | disk_unfit | own disk empty, inconsistent or of another group | wait for a member |
@@ -55,7 +56,7 @@ export interface Candidacy {
 export type Verdict =
   | {
     readonly kind: "promote";
-    readonly row: "birth" | "promote_sync" | "promote_source" | "promote_commit";
+    readonly row: "birth" | "birth_again" | "promote_sync" | "promote_source" | "promote_commit";
     readonly groupId: string;
     readonly voters: readonly string[];
     readonly replicas: readonly string[];
@@ -106,15 +107,8 @@ function judgeBirth({ node, replicas, promises, groupId }: Candidacy): Verdict {
   }
   const absent = replicas.filter((replica) => !promises.has(replica.node)).map((replica) => replica.node);
   if (absent.length > 0) return { kind: "wait", row: "birth_waits", nodes: absent, record: null };
-  const members: Member[] = [{ node, mode: "sync" }];
-  // Equal only if both are known to be zero; any other replica joins by a resync.
-  for (const replica of promises.get(node)?.facts.zero === true ? replicas : []) {
-    if (
-      replica.node === node || replica.mode === "async" || promises.get(replica.node)?.facts.zero !== true
-    ) continue;
-    members.push({ node: replica.node, mode: replica.mode });
-  }
   const names = replicas.map((replica) => replica.node);
+  const members = membersAtBirth({ node, replicas, promises });
   return {
     kind: "promote",
     row: "birth",
@@ -127,13 +121,53 @@ function judgeBirth({ node, replicas, promises, groupId }: Candidacy): Verdict {
   };
 }
 
-function judgePromotion({ node, replicas, promises }: Candidacy, record: GroupRecord): Verdict {
+/** Equal only if both are known to be zero; any other replica joins by a resync. */
+function membersAtBirth({ node, replicas, promises }: Omit<Candidacy, "groupId">): Member[] {
+  const members: Member[] = [{ node, mode: "sync" }];
+  if (promises.get(node)?.facts.zero !== true) return members;
+  for (const replica of replicas) {
+    if (
+      replica.node === node || replica.mode === "async" || promises.get(replica.node)?.facts.zero !== true
+    ) continue;
+    members.push({ node: replica.node, mode: replica.mode });
+  }
+  return members;
+}
+
+/**
+ * A source makes its history durable before its first completion, so if every replica is empty none ever completed
+ * anything. A later version or a missing voter means that somebody may have.
+ */
+function isHalfBorn(record: GroupRecord, { promises }: Candidacy): boolean {
+  return record.version === 1 && [...record.voters, ...record.replicas].every((name) => {
+    const promise = promises.get(name);
+    return promise !== undefined && remembers(promise, record.groupId) && promise.facts.disk === "empty" &&
+      promise.facts.groupId === null;
+  });
+}
+
+function judgePromotion(candidacy: Candidacy, record: GroupRecord): Verdict {
+  const { node, replicas, promises } = candidacy;
   const wait = (row: (Verdict & { kind: "wait" })["row"], nodes: readonly string[]): Verdict => ({
     kind: "wait",
     row,
     nodes,
     record,
   });
+  if (isHalfBorn(record, candidacy)) {
+    const { groupId, voters, replicas: names } = record;
+    const members = membersAtBirth(candidacy);
+    return {
+      kind: "promote",
+      row: "birth_again",
+      groupId,
+      voters,
+      replicas: names,
+      members,
+      baseSeq: 0,
+      lossless: true,
+    };
+  }
   const counted = record.voters.filter((voter) => {
     const promise = promises.get(voter);
     return promise !== undefined && remembers(promise, record.groupId);

@@ -29,7 +29,6 @@ export interface AwaitedSource {
 
 export interface KnowledgeOptions {
   readonly node: string;
-  readonly incarnation: string;
   readonly plan: GroupPlan;
   readonly intervalMs: number;
   readonly leaseMs: number;
@@ -46,7 +45,6 @@ export class Knowledge {
   facts: ReplicaFacts | null = null;
   readonly peers = new Map<string, PeerBelief>();
   readonly #summaries = new Map<string, GroupSummary>();
-  readonly #incarnations = new Map<string, string>();
   heard: SourceHeard | null = null;
   /** The highest generation number seen anywhere: the next candidacy is above it. */
   floor = 0;
@@ -64,7 +62,6 @@ export class Knowledge {
     this.intervalMs = options.intervalMs;
     this.leaseMs = options.leaseMs;
     this.#startedAtMs = options.startedAtMs;
-    this.#incarnations.set(options.node, options.incarnation);
     for (const { node } of options.plan.replicas) {
       this.peers.set(node, { state: node === options.node ? "up" : "down", incarnation: null });
     }
@@ -84,7 +81,9 @@ export class Knowledge {
       case "peer_up":
         if (!this.peers.has(event.node)) break;
         this.peers.set(event.node, { state: "up", incarnation: event.incarnation });
-        this.#incarnations.set(event.node, event.incarnation);
+        if (this.heard?.node === event.node && this.heard.incarnation !== event.incarnation) {
+          this.heard = { ...this.heard, restarted: true };
+        }
         break;
       case "peer_suspected":
       case "peer_down": {
@@ -142,15 +141,12 @@ export class Knowledge {
       generationId: generation.id,
       generation: generation.number,
       atMs: nowMs,
+      restarted: false,
     };
   }
 
   raiseFloor(number: number): void {
     this.floor = Math.max(this.floor, number);
-  }
-
-  incarnationOf(node: string): string | null {
-    return this.#incarnations.get(node) ?? null;
   }
 
   /** The highest generation that another node claims to be in. */
@@ -177,7 +173,6 @@ export class Knowledge {
     return judgeSource({
       node: this.node,
       heard: this.heard,
-      incarnations: this.#incarnations,
       resignedId: voter.resignedId,
       recordedSource: voter.vote.record?.source ?? null,
       unborn: this.isUnborn(voter),

@@ -148,7 +148,8 @@ export type FailoverMessage =
   | { readonly kind: "target_started"; readonly group: string }
   // from the local target or mirror, whenever they change (throttled)
   | { readonly kind: "replica_facts"; readonly group: string; readonly facts: ReplicaFacts }
-  // from the peers
+  // from the peers. After `peer_up` nothing of an earlier process of that node is delivered any more, and no earlier
+  // `peer_up` either: a lease that an earlier process held is taken for free.
   | { readonly kind: "peer_up"; readonly node: string; readonly incarnation: string }
   | { readonly kind: "peer_suspected"; readonly node: string }
   | { readonly kind: "peer_down"; readonly node: string; readonly cause: string }

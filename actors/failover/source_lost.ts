@@ -14,13 +14,13 @@ export interface SourceHeard {
   readonly generationId: string;
   readonly generation: number;
   readonly atMs: number;
+  /** Since then another process of that node has appeared: the one that was heard is dead. */
+  readonly restarted: boolean;
 }
 
 export interface Outlook {
   readonly node: string;
   readonly heard: SourceHeard | null;
-  /** This node's incarnation of each peer, as last announced. */
-  readonly incarnations: ReadonlyMap<string, string>;
   readonly resignedId: string | null;
   /** The source of the own vote's record. */
   readonly recordedSource: string | null;
@@ -52,9 +52,8 @@ export function judgeSource(outlook: Outlook): SourceVerdict {
   const { heard, nowMs, leaseMs } = outlook;
   const lost = (row: LostRow): SourceVerdict => ({ row, lost: true, lookAgainAtMs: nowMs });
   if (heard !== null) {
-    const incarnation = outlook.incarnations.get(heard.node);
     if (outlook.resignedId === heard.generationId) return lost("resigned");
-    if (incarnation !== undefined && incarnation !== heard.incarnation) return lost("restarted");
+    if (heard.restarted) return lost("restarted");
     if (nowMs - heard.atMs >= leaseMs) return lost("silent");
     return { row: "alive", lost: false, lookAgainAtMs: heard.atMs + leaseMs };
   }

@@ -77,7 +77,7 @@ export class Electing implements GroupState {
     if (!mayStand(scene)) return { to: "watching", holdBackUntilMs: 0 };
     // The own vote went to somebody else in the meantime, or a source of a higher generation lives.
     if (voter.sealedBelow > this.#generation.number) {
-      return suspectAt("another node stands for election", nowMs + known.leaseMs, this.#before);
+      return suspectAt("another node stands for election", nowMs + known.leaseMs, null);
     }
     if (event.kind === "remote") {
       const { body, from } = event;
@@ -160,7 +160,7 @@ export class Electing implements GroupState {
       return suspectAt(
         `${verdict.to} holds more and was offered the candidacy`,
         nowMs + known.leaseMs,
-        this.#before,
+        null,
       );
     }
     const refusals = [...this.#refusals];
@@ -180,7 +180,7 @@ export class Electing implements GroupState {
       return suspectAt(
         `a lease that ${nodes} granted or may have granted runs for another ${Math.ceil(remainingMs)} ms`,
         nowMs + remainingMs + known.staggerMs(voter),
-        this.#before,
+        null,
       );
     }
     const { cause, remedy } = waitsBecause(verdict, { known, refusals });
