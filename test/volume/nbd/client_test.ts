@@ -205,19 +205,97 @@ for (const { name, bytes, kind } of LIARS) {
   });
 }
 
+/** A server that takes everything in the handshake and serves 1 MiB. */
+const REPLY = "0003e889045565a9";
+const ACCEPTED = GREETING + REPLY + "00000008" + "00000001" + "00000000" + REPLY + "0000000a" + "00000001" +
+  "00000000" + REPLY + "00000007" + "00000003" + "0000000c" + "0000" + "0000000000100000" + "0001" + REPLY +
+  "00000007" + "00000001" + "00000000";
+
+const CHUNK = "668e33ef";
+const LIES: readonly { name: string; bytes: string }[] = [
+  {
+    name: "data beyond the request",
+    bytes: CHUNK + "00010001" + "0000000000000001" + "0000000c" + "0000000000000040" + "61616161",
+  },
+  {
+    name: "data before the request",
+    bytes: CHUNK + "00010001" + "0000000000000001" + "0000000c" + "0000000000000003" + "61616161",
+  },
+  {
+    name: "too little data",
+    bytes: CHUNK + "00010001" + "0000000000000001" + "0000000c" + "0000000000000004" + "61616161",
+  },
+  { name: "no data at all", bytes: CHUNK + "00010000" + "0000000000000001" + "00000000" },
+  { name: "a reply to nobody", bytes: CHUNK + "00010000" + "0000000000000099" + "00000000" },
+  { name: "a simple reply to nobody", bytes: "67446698" + "00000000" + "0000000000000099" },
+  {
+    name: "a hole beyond the request",
+    bytes: CHUNK + "00010002" + "0000000000000001" + "0000000c" + "0000000000000004" + "00010000",
+  },
+  {
+    name: "descriptors that nobody asked for",
+    bytes: CHUNK + "00010005" + "0000000000000001" + "0000000c" + "00000001" + "00000010" + "00000000",
+  },
+  {
+    name: "an error without number",
+    bytes: CHUNK + "00018001" + "0000000000000001" + "00000006" + "00000000" + "0000",
+  },
+  {
+    name: "a sentence longer than its chunk",
+    bytes: CHUNK + "00018001" + "0000000000000001" + "00000006" + "00000005" + "0007",
+  },
+  { name: "a chunk of two gigabytes", bytes: CHUNK + "00018001" + "0000000000000001" + "80000000" },
+  { name: "a chunk of unknown type", bytes: CHUNK + "00010077" + "0000000000000001" + "00000000" },
+];
+
+for (const { name, bytes } of LIES) {
+  test(`nbd client: a server that answers a read with ${name} is left, and the read has no data`, async () => {
+    const turns = new Turns();
+    const { left, right } = streamPair({ turns });
+    const raw = new RawPeer(left);
+    left.send(hex(ACCEPTED));
+    const outcome = await settle(
+      { turns },
+      connectNbd(right, { exportName: "", startTimer: new Timers().start }),
+    );
+    assert.ok(outcome.ok);
+    const read = outcome.client.read(4, 60);
+    left.send(hex(bytes));
+    turns.run();
+    const answer = await settle({ turns }, read);
+    assert.deepEqual(answer.ok ? null : answer.failure.kind, "disconnected");
+    assert.notEqual(raw.end, null);
+  });
+}
+
+test("nbd client: a read that comes in pieces and holes, out of order, is put together", async () => {
+  const turns = new Turns();
+  const { left, right } = streamPair({ turns });
+  new RawPeer(left);
+  left.send(hex(ACCEPTED));
+  const outcome = await settle(
+    { turns },
+    connectNbd(right, { exportName: "", startTimer: new Timers().start }),
+  );
+  assert.ok(outcome.ok);
+  const read = outcome.client.read(4, 8);
+  left.send(hex(
+    CHUNK + "00000001" + "0000000000000001" + "0000000a" + "000000000000000a" + "7a7a" +
+      CHUNK + "00000002" + "0000000000000001" + "0000000c" + "0000000000000006" + "00000004" +
+      CHUNK + "00010001" + "0000000000000001" + "0000000a" + "0000000000000004" + "6161",
+  ));
+  const answer = await settle({ turns }, read);
+  assert.equal(answer.ok && Buffer.from(answer.value).toString(), "aa\0\0\0\0zz");
+});
+
 test("nbd client: any bytes from a server end in outcomes, never in an exception", async () => {
   const tail = fc.uint8Array({ maxLength: 200 });
-  const reply = "0003e889045565a9";
-  const accepted = GREETING + reply + "00000008" + "00000001" + "00000000" + reply + "0000000a" + "00000001" +
-    "00000000" +
-    reply + "00000007" + "00000003" + "0000000c" + "0000" + "0000000000100000" + "0001" + reply + "00000007" +
-    "00000001" + "00000000";
   await fc.assert(
     fc.asyncProperty(fc.boolean(), tail, fc.boolean(), async (good, bytes, chunk) => {
       const turns = new Turns();
       const { left, right } = streamPair({ turns });
       new RawPeer(left);
-      if (good) left.send(hex(accepted));
+      if (good) left.send(hex(ACCEPTED));
       const connecting = connectNbd(right, { exportName: "", startTimer: new Timers().start });
       if (!good) {
         left.send(bytes);

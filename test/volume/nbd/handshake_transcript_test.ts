@@ -7,16 +7,7 @@ import { test } from "node:test";
 import { NBD_LIMITS } from "../../../volume/nbd/limits.ts";
 import { Negotiation, type NegotiationEffect } from "../../../volume/nbd/negotiation.ts";
 import { MemoryPort } from "./support/memory_port.ts";
-import {
-  CountingDirectory,
-  hex,
-  MEBIBYTE,
-  option,
-  request,
-  serve,
-  serveRaw,
-  text,
-} from "./support/served.ts";
+import { hex, MEBIBYTE, option, request, serve, serveRaw, TestDirectory, text } from "./support/served.ts";
 import { RawPeer } from "./support/stream_pair.ts";
 
 interface Transcript {
@@ -33,7 +24,7 @@ function transcripts(file: string): readonly Transcript[] {
 
 function machine(): Negotiation {
   const port = new MemoryPort({ size: 0, immediate: true });
-  return new Negotiation(new CountingDirectory(port, 64 * MEBIBYTE), NBD_LIMITS);
+  return new Negotiation(new TestDirectory(port, 64 * MEBIBYTE), NBD_LIMITS);
 }
 
 function sent(effects: readonly NegotiationEffect[]): string {

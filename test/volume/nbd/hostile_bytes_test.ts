@@ -105,6 +105,7 @@ function survives(bytes: Uint8Array): void {
   hostile.session.close("enough");
   hostile.turns.run();
   assert.equal(hostile.ends.length, 1);
+  assert.equal(hostile.slabs.held, 0, "every slab came back");
   raw.take();
   const honest = serveRaw(options);
   honest.raw.stream.send(request({ type: 3, handle: 0x77 }));

@@ -1,7 +1,7 @@
 /**
  * A server session over an in-memory stream, with everything that a test wants to see or to hold.
  */
-import { SlabPool } from "../../../../runtime/slab.ts";
+import { type Slab, SlabPool } from "../../../../runtime/slab.ts";
 import type { ExportDirectory, ExportOffer } from "../../../../volume/nbd/export_directory.ts";
 import type { NbdLimits } from "../../../../volume/nbd/limits.ts";
 import { type NbdSession, type NbdSessionEnd, serveNbdSession } from "../../../../volume/nbd/session.ts";
@@ -26,7 +26,23 @@ export class Timers {
   }
 }
 
-export class CountingDirectory implements ExportDirectory {
+/** A pool that remembers what it handed out, so that a test can ask whether all of it came back. */
+export class RememberingPool extends SlabPool {
+  readonly taken = new Set<Slab>();
+
+  override take(byteLengthMin = 0): Slab {
+    const slab = super.take(byteLengthMin);
+    this.taken.add(slab);
+    return slab;
+  }
+
+  /** Slabs that somebody still holds. */
+  get held(): number {
+    return [...this.taken].filter((slab) => slab.references > 0).length;
+  }
+}
+
+export class TestDirectory implements ExportDirectory {
   readonly offer: ExportOffer;
 
   constructor(port: MemoryPort, size: number) {
@@ -60,7 +76,7 @@ export interface Served {
   readonly turns: Turns;
   readonly timers: Timers;
   readonly port: MemoryPort;
-  readonly slabs: SlabPool;
+  readonly slabs: RememberingPool;
   readonly session: NbdSession;
   /** The session's end of the connection. */
   readonly stream: MemoryStream;
@@ -86,11 +102,11 @@ export function serve(options: ServedOptions = {}): Served {
   const timers = new Timers();
   const size = options.size ?? MEBIBYTE;
   const port = options.port ?? new MemoryPort({ size, immediate: options.immediate ?? true });
-  const slabs = new SlabPool({ slabBytes: options.slabBytes ?? 256 * 1024, idleMax: 8 });
+  const slabs = new RememberingPool({ slabBytes: options.slabBytes ?? 256 * 1024, idleMax: 8 });
   const pair = streamPair({ turns, cut: options.cut, highWaterBytes: options.highWaterBytes });
   const ends: NbdSessionEnd[] = [];
   const session = serveNbdSession(pair.left, {
-    directory: new CountingDirectory(port, size),
+    directory: new TestDirectory(port, size),
     slabs,
     startTimer: timers.start,
     atTurnEnd: turns.post,
