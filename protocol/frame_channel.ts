@@ -51,6 +51,8 @@ export class FrameChannel {
   #congested = false;
   #ended = false;
   #cause: ChannelEnd | null = null;
+  /** The end of the stream that came while the sink was paused. */
+  #heldEnd: ChannelEnd | null = null;
 
   /** Starts the stream. `limits` default to those of the handshake. */
   constructor(stream: ByteStream, options: { pool: SlabPool; sink: FrameSink; limits?: FrameLimits }) {
@@ -139,7 +141,10 @@ export class FrameChannel {
     this.sendFrame({ kind: "ack", seq: ack.appliedThrough, offset: ack.stableThrough });
   }
 
-  /** Nothing more is handed to the sink, also not of what has been read. Callable inside `frame` and `message`. */
+  /**
+   * Nothing more is handed to the sink, also not of what has been read, and not the end either: a channel that is handed
+   * over paused loses neither frames nor its end. Callable inside `frame` and `message`.
+   */
   pause(): void {
     this.#decoder.pause();
   }
@@ -147,19 +152,25 @@ export class FrameChannel {
   /** Hands on what was read meanwhile, within this call unless it is made by the sink; then reads again. */
   resume(): void {
     this.#decoder.resume();
-    this.#stream.resume();
+    if (this.#heldEnd === null) this.#stream.resume();
+    else if (!this.#decoder.isHolding) this.#tellEnded(this.#heldEnd);
   }
 
   /** Writes what is queued, then closes. Nothing more is handed to the sink but the end. */
   end(): void {
     this.#decoder.stop();
     this.#stream.end();
+    if (this.#heldEnd !== null) this.#tellEnded(this.#heldEnd);
   }
 
-  /** Closes now. Nothing more is handed to the sink but the end. Callable twice. */
+  /**
+   * Closes now. Nothing more is handed to the sink but the end, which comes within this call only if the stream had ended
+   * while paused. Callable twice.
+   */
   destroy(reason: string): void {
     this.#decoder.stop();
     this.#stream.destroy(reason);
+    if (this.#heldEnd !== null) this.#tellEnded(this.#heldEnd);
   }
 
   #queue(bytes: Uint8Array, released?: () => void): void {
@@ -198,6 +209,12 @@ export class FrameChannel {
   #streamEnded(end: StreamEnd): void {
     this.#ended = true;
     this.#congested = false;
+    if (this.#decoder.isHolding) this.#heldEnd = end;
+    else this.#tellEnded(end);
+  }
+
+  #tellEnded(end: ChannelEnd): void {
+    this.#heldEnd = null;
     this.#decoder.close();
     this.#sink.ended(this.#cause ?? end);
   }

@@ -92,6 +92,11 @@ export class FrameDecoder {
     return this.#lastFrame;
   }
 
+  /** Paused, and neither stopped nor failed: what has arrived is still owed. */
+  get isHolding(): boolean {
+    return this.#paused && !this.#stopped;
+  }
+
   /** Holds for headers not yet read. */
   limit(limits: FrameLimits): void {
     this.#limits = limits;

@@ -194,3 +194,37 @@ test("frame channel: end() lets what was sent arrive, and hands on nothing more"
   assert.deepEqual(atNear.ends.map((end) => end.kind), ["closed_here"]);
   assert.deepEqual(atNear.messages, []);
 });
+
+test("frame channel: an end while paused is told after what had arrived, to whoever has taken over", async () => {
+  const { world, here, there, atFar } = await channels();
+  const heir = new Recorder();
+  there.pause();
+  for (let seq = 1; seq <= 3; seq += 1) here.sendFrame({ kind: "barrier", seq });
+  await world.advanceAwaiting(10);
+  here.end();
+  await world.advanceAwaiting(10);
+  assert.deepEqual(atFar.ends, []);
+  there.receive(heir);
+  there.resume();
+  await world.advanceAwaiting(10);
+  assert.equal(heir.frames.length, 3);
+  assert.deepEqual(heir.ends.map((end) => end.kind), ["ended_by_peer"]);
+  assert.equal(atFar.frames.length + atFar.ends.length, 0);
+});
+
+test("frame channel: a reset while paused is told on resume, or at once when the owner gives up", async () => {
+  for (const giveUp of [false, true]) {
+    const { world, network, there, atFar } = await channels();
+    there.pause();
+    await world.advanceAwaiting(1);
+    network.resetBetween("alpha", "beta");
+    await world.advanceAwaiting(10);
+    assert.deepEqual(atFar.ends, []);
+    if (giveUp) there.destroy("no longer wanted");
+    else there.resume();
+    assert.deepEqual(atFar.ends.map((end) => end.kind), ["reset"]);
+    there.destroy("again");
+    there.resume();
+    assert.equal(atFar.ends.length, 1);
+  }
+});

@@ -272,3 +272,21 @@ test("handshake: hundreds of strangers with random bytes, frames and hellos each
     assert.equal(outcomes.length, 1, Buffer.from(bytes).toString("hex"));
   }
 });
+
+test("handshake: an end between the agreement and the take-over is heard by the new owner", async () => {
+  const { world, outcomes, network } = await shake();
+  await world.advanceAwaiting(10);
+  network.resetBetween("alpha", "beta");
+  await world.advanceAwaiting(10);
+  const [answerer] = outcomes.answerer;
+  assert.ok(answerer?.kind === "agreed");
+  const ends: string[] = [];
+  answerer.channel.receive({
+    frame: () => {},
+    message: () => {},
+    drained: () => {},
+    ended: ({ kind }) => ends.push(kind),
+  });
+  answerer.channel.resume();
+  assert.deepEqual(ends, ["reset"]);
+});
