@@ -16,19 +16,19 @@
  */
 import { invariant } from "../../runtime/invariant.ts";
 import type { ByteStream } from "../../runtime/byte_stream.ts";
-import type { Slab, SlabPool } from "../../runtime/slab.ts";
+import type { SlabPool } from "../../runtime/slab.ts";
 import type { Extent } from "../block_device.ts";
-import type { VolumeErrorKind, VolumeRequest, VolumeRequestKind } from "../volume_request.ts";
+import type { VolumeErrorKind, VolumeRequestKind } from "../volume_request.ts";
 import { describeExtents } from "./block_status.ts";
 import type { NbdLimits } from "./limits.ts";
 import type { NbdAgreement } from "./negotiation.ts";
+import { NbdRequest, type RequestDoor } from "./nbd_request.ts";
 import { encodeString } from "./option_reply.ts";
-import { COMMAND, COMMAND_FLAG } from "./protocol_numbers.ts";
-import { type Handle, ReplyOutbox, type ReservedReply } from "./reply_outbox.ts";
-import { type ReceiveBuffer, RequestDecoder } from "./request_decoder.ts";
+import { COMMAND } from "./protocol_numbers.ts";
+import { ReplyOutbox, type ReservedReply } from "./reply_outbox.ts";
+import { RequestDecoder } from "./request_decoder.ts";
 import {
   COMMAND_TABLE,
-  type CommandRow,
   errorMessage,
   errorNumber,
   type Objection,
@@ -59,7 +59,7 @@ export interface TransmissionOwner {
 /** Replies of refused requests are handed on at this size, so that a flood of them meets the stream's own bound. */
 const GATHERED_BYTES_MAX = 1024 * 1024;
 
-export class Transmission {
+export class Transmission implements RequestDoor {
   readonly #owner: TransmissionOwner;
   readonly #agreement: NbdAgreement;
   readonly #rules: RequestRules;
@@ -142,7 +142,6 @@ export class Transmission {
     if (!this.#pumping) this.#giveBack();
   }
 
-  /** Called by a request that is complete; what it ended with lies in the request. */
   completed(request: NbdRequest, error: VolumeErrorKind | null): void {
     this.#requestsInFlight -= 1;
     if (request.kind === "read") this.#readBytesInFlight -= request.length;
@@ -156,7 +155,6 @@ export class Transmission {
     if (!this.#pumping) this.#awaitTurnEnd();
   }
 
-  /** For `NbdRequest`: a place for the data of a read inside its reply. */
   reserve(length: number): ReservedReply | null {
     return this.#state === "closed" ? null : this.#outbox.reserve(length);
   }
@@ -337,78 +335,5 @@ export class Transmission {
   #giveBack(): void {
     this.#decoder.close();
     this.#outbox.close();
-  }
-}
-
-/** One request of a client, and all that its reply needs. */
-export class NbdRequest implements VolumeRequest, Handle {
-  readonly kind: VolumeRequestKind;
-  readonly volume: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly fua: boolean;
-  readonly noHole: boolean;
-  readonly fastZero: boolean;
-  /** block_status: the client wants one extent only. */
-  readonly oneExtent: boolean;
-  readonly payload: Uint8Array | null;
-  readonly slab: Slab | null;
-  readonly handleHigh: number;
-  readonly handleLow: number;
-  /** Where the payload lies. */
-  readonly buffer: ReceiveBuffer | null;
-  reserved: ReservedReply | null = null;
-  data: Uint8Array | undefined;
-  extents: readonly Extent[] | undefined;
-  readonly #door: Transmission;
-  #complete = false;
-
-  /** @param door where the reply goes · `source.header` the request as decoded, before it is consumed */
-  constructor(
-    door: Transmission,
-    source: { header: RequestDecoder; row: CommandRow; volume: number },
-  ) {
-    const { header, row } = source;
-    this.#door = door;
-    this.kind = row.kind;
-    this.volume = source.volume;
-    this.offset = header.offset;
-    this.length = header.length;
-    this.handleHigh = header.handleHigh;
-    this.handleLow = header.handleLow;
-    this.fua = (header.flags & COMMAND_FLAG.FUA) !== 0;
-    this.noHole = (header.flags & COMMAND_FLAG.NO_HOLE) !== 0;
-    this.fastZero = (header.flags & COMMAND_FLAG.FAST_ZERO) !== 0;
-    this.oneExtent = (header.flags & COMMAND_FLAG.REQ_ONE) !== 0;
-    if (row.kind === "write") {
-      this.payload = header.consumePayload();
-      this.buffer = header.submitted();
-      this.slab = this.buffer.slab;
-    } else {
-      header.consume();
-      this.payload = null;
-      this.buffer = null;
-      this.slab = null;
-    }
-    this.data = undefined;
-    this.extents = undefined;
-  }
-
-  replySpace(): Uint8Array {
-    invariant(
-      this.kind === "read" && !this.#complete && this.reserved === null,
-      "space is asked for once, by a read",
-    );
-    this.reserved = this.#door.reserve(this.length);
-    return this.reserved?.data ?? new Uint8Array(this.length);
-  }
-
-  complete(error: VolumeErrorKind | null, data?: Uint8Array, extents?: readonly Extent[]): void {
-    invariant(!this.#complete, "a request is completed once");
-    this.#complete = true;
-    this.data = data;
-    this.extents = extents;
-    this.#door.completed(this, error);
-    this.data = undefined;
   }
 }
