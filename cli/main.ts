@@ -7,6 +7,7 @@ import manifest from "../package.json" with { type: "json" };
 import type { Command } from "./command.ts";
 import { actors } from "./commands/actors.ts";
 import { check } from "./commands/check.ts";
+import { demo } from "./commands/demo.ts";
 import { events } from "./commands/events.ts";
 import { metrics } from "./commands/metrics.ts";
 import { mirrorPause, mirrorResume, mirrorResync } from "./commands/mirror.ts";
@@ -19,6 +20,7 @@ import { processTerminal } from "./terminal.ts";
 
 /** In the order of the help. A new verb is a file in `commands/` and its line here. */
 const COMMANDS: readonly Command[] = [
+  demo,
   nodeStart,
   check,
   status,

@@ -2,8 +2,8 @@
  * `holdfast node start`: runs a node in the foreground, until it is told to stop.
  *
  * The first SIGTERM or SIGINT drains: the node hands over, closes its doors and ends with code 0, within a bound.
- * The second ends at once, and losing power then is what a node must survive anyway. Standard input is never read:
- * a service has /dev/null there.
+ * The second ends at once, and losing power then is what a node must survive anyway. Standard input is not read
+ * (a service has /dev/null there), unless HOLDFAST_END_WITH_INPUT says that its end is the node's end.
  */
 import process from "node:process";
 import { nodeNamed } from "../../config/cluster_config.ts";
@@ -59,6 +59,7 @@ export const nodeStart: Command = {
       manager.stopping();
       return running.stop(`signal ${signal}`);
     }, { node, terminal, drainMs: shared.timeoutMs });
+    if (process.env["HOLDFAST_END_WITH_INPUT"] === "1") endWithInput();
     const exitCode = await running.stopped;
     manager.close();
     return exitCode === EXIT.done ? EXIT.done : EXIT.failed;
@@ -76,6 +77,15 @@ function warn({ shared, terminal }: Invocation): void {
 function asFailure(error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith("Cannot ")) return error;
   return new Failure(error.message.slice("Cannot ".length), { exitCode: EXIT.failed });
+}
+
+/**
+ * A node of a demo or a test must not outlive who started it, however that one ended: its standard input closes then.
+ * Only on request, since a service has no standard input at all.
+ */
+function endWithInput(): void {
+  process.stdin.on("end", () => process.exit(EXIT.failed));
+  process.stdin.resume();
 }
 
 interface Draining {
