@@ -1,0 +1,37 @@
+/**
+ * The world a node stands in: everything that has a simulated sibling. `start.ts` makes the real one; the simulator
+ * hands in a virtual clock, a simulated network and disks whose caches a crash can lose, and the same node runs on it.
+ */
+import type { ActorSystem, Crash } from "../../runtime/mod.ts";
+import type { TransportTable } from "../../transports/schemes.ts";
+import type { DeviceOpener } from "../../volume/device_opener.ts";
+import type { HttpHandler } from "../admin/http_app.ts";
+import type { DoorAddress, DoorOutcome } from "../admin/http_server.ts";
+import type { EventFiles } from "../events/event_files.ts";
+
+export interface NodeWorld {
+  /** One per node. Made with `crashes.report` as its `onCrash`. */
+  readonly system: ActorSystem;
+  readonly crashes: CrashFeed;
+  readonly transports: TransportTable;
+  /** Disks, and the votes and the probe in the state directory. */
+  readonly opener: DeviceOpener;
+  readonly eventFiles: EventFiles;
+  /** Where votes and the probe lie. */
+  readonly stateDir: string;
+  /** `null`: no HTTP door; the admin actor is asked by messages. */
+  readonly openHttpDoors:
+    | ((handler: HttpHandler, addresses: readonly DoorAddress[]) => Promise<DoorOutcome>)
+    | null;
+}
+
+/** Every abnormal end of an actor, for the event history. A system is made before the node that listens. */
+export class CrashFeed {
+  #listener: ((crash: Crash) => void) | null = null;
+
+  readonly report = (crash: Crash): void => this.#listener?.(crash);
+
+  listen(listener: (crash: Crash) => void): void {
+    this.#listener = listener;
+  }
+}
