@@ -300,6 +300,25 @@ export function transportSuite(name: string, openWorld: () => Promise<World>): v
     await listener.close();
   });
 
+  claim("a last answer survives end(), though the other side's bytes were never read", async (world) => {
+    const { near, far, listener } = await pair(world);
+    const toFar = new Collector();
+    toFar.open = false;
+    far.start(toFar);
+    near.send(patterned(200_000));
+    await world.settle();
+    far.send(patterned(1_000_000));
+    far.end();
+    await world.settle();
+    const toNear = new Collector();
+    near.start(toNear);
+    await world.until(() => toNear.ends.length === 1, "the end");
+    assert.equal(toNear.byteLength, 1_000_000);
+    assert.equal(toNear.ends[0]?.kind, "ended_by_peer");
+    near.destroy("done");
+    await listener.close();
+  });
+
   claim("destroy() drops what is queued, releases it, and is callable twice", async (world) => {
     const { near, far, listener } = await pair(world);
     const toNear = new Collector();

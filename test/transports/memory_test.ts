@@ -107,6 +107,22 @@ test("memory: connecting through a partition times out; after healing it works",
   assert.ok(!isStreamEnd(await connectFrom(world, network, "gamma")));
 });
 
+test("memory: an attempt that was given up leaves no half-open stream behind", async () => {
+  const world = new SimulatedWorld();
+  const network = new SimulatedNetwork({ ...world });
+  const accepted = new Collector();
+  await network.transport("beta").listen(
+    { scheme: "memory", name: "beta" },
+    (stream) => stream.start(accepted),
+  );
+  network.close("beta", "alpha");
+  const outcome = await connectFrom(world, network, "alpha");
+  assert.ok(isStreamEnd(outcome) && outcome.kind === "timed_out");
+  network.heal();
+  await world.advanceAwaiting(10);
+  assert.deepEqual(accepted.ends.map((end) => end.kind), ["ended_by_peer"]);
+});
+
 test("memory: a reset comes after exactly the byte it was set for, to both ends", async () => {
   for (const byteLength of [1, 56, 999, 1_000]) {
     const { world, network, near, toNear, toFar } = await scene(byteLength);

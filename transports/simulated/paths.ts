@@ -90,7 +90,6 @@ export class Wire {
   readonly ends: { readonly from: string; readonly to: string };
   readonly #paths: Paths;
   #events: Event[] = [];
-  #lastDueMs = 0;
   #armed = false;
   #cut = false;
 
@@ -102,9 +101,7 @@ export class Wire {
   /** Runs `run` at the other end: after a latency, after everything put before it, and not while the way is closed. */
   put(run: () => void): void {
     if (this.#cut) return;
-    const now = this.#paths.clock.now();
-    this.#lastDueMs = Math.max(this.#lastDueMs, now + this.#paths.drawLatencyMs());
-    this.#events.push({ dueMs: this.#lastDueMs, run });
+    this.#events.push({ dueMs: this.#paths.clock.now() + this.#paths.drawLatencyMs(), run });
     this.#arm();
   }
 
