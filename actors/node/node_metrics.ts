@@ -71,7 +71,7 @@ export function createNodeMetrics(
   const { metrics } = system;
   registerActorMetrics(system);
   metrics.gauge("build_info", "Always 1; the labels say what runs.", ["version", "runtime", "node"])
-    .set(1, { ...build });
+    .set(1, { version: build.version, runtime: build.runtime, node: build.node });
   metrics.gauge("compression_ratio", "Bytes before over bytes after compression of a leg.", ["group", "leg"]);
   metrics.counter("fences_total", "Fencing actions by outcome.", ["target", "outcome"]);
   const show = stateGauges(metrics);

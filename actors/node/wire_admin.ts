@@ -191,10 +191,12 @@ function actorsReport(system: ActorSystem, node: string): ActorsReport {
   };
 }
 
-/** What an actor calls its own state, if it does. */
+/** What an actor calls its own state, if it does; a mirror's is its gate. */
 function stateName(inspected: unknown): string | null {
-  if (typeof inspected !== "object" || inspected === null || !("state" in inspected)) return null;
-  return typeof inspected.state === "string" ? inspected.state : null;
+  if (typeof inspected !== "object" || inspected === null) return null;
+  const { state, gate } = inspected as Readonly<Record<string, unknown>>;
+  if (typeof state === "string") return state;
+  return typeof gate === "string" ? `gate ${gate}` : null;
 }
 
 /** Opens the doors; a restart closes what the incarnation before left open. */
