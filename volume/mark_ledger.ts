@@ -77,13 +77,14 @@ export class MarkLedger {
     if (length <= 0) return;
     const first = Math.floor(offset / this.#geometry.regionBytes);
     const count = Math.floor((offset + length - 1) / this.#geometry.regionBytes) - first + 1;
+    // Before the bits are set: a sweep must not meet a bit whose seq is not noted yet.
+    this.#marksSinceSweep += 1;
+    const full = this.#seqs.pages >= this.#seqPagesMax && !this.#seqs.knows(first, first + count - 1);
+    if (full || this.#marksSinceSweep >= MARKS_BETWEEN_SWEEPS) this.sweep();
     for (const marks of this.#peers.values()) {
       marks.bits.markRun(first, count);
       if (!marks.shipping) marks.owed.markRun(first, count);
     }
-    this.#marksSinceSweep += 1;
-    const full = this.#seqs.pages >= this.#seqPagesMax && !this.#seqs.knows(first, first + count - 1);
-    if (full || this.#marksSinceSweep >= MARKS_BETWEEN_SWEEPS) this.sweep();
     for (const page of this.#seqs.note(first, first + count - 1, seq)) this.#owePage(page);
   }
 
