@@ -28,7 +28,8 @@ export interface StreamEnd {
 export interface StreamReceiver {
   /**
    * Space for the next read, at least one byte; `null` stops reading until `stream.resume()`, which is how
-   * back-pressure reaches the other end's kernel.
+   * back-pressure reaches the other end's kernel. It is lent until the next call of `space` or until `ended`: also
+   * after `end()` and `destroy()` a read that was under way may still land in it.
    */
   space(): Uint8Array | null;
   /** `length` ≥ 1 bytes were put at the start of the last space. */

@@ -65,6 +65,7 @@ export class SimulatedNetwork {
       latency: options.latency ?? LATENCY_DEFAULT,
     });
     this.#settings = {
+      clock: options.clock,
       scheduler: options.scheduler,
       random: options.random,
       windowBytes: options.windowBytes ?? WINDOW_BYTES_DEFAULT,

@@ -13,6 +13,8 @@
  *
  * Ending: `end()` and the peer's end both let what is queued leave and then wait a bounded time for the other side's
  * FIN; closing with unread bytes in the kernel would send a reset that can destroy the last answer on its way.
+ * One difference is the runtime's: when the peer of a TCP stream ends while a write is under way, Deno fails that write
+ * (EPIPE), so the end is a `reset` there, and what did not fit into the kernel is lost.
  */
 import net from "node:net";
 import type { ByteStream, StreamEnd, StreamReceiver } from "../runtime/byte_stream.ts";
@@ -20,10 +22,7 @@ import { invariant } from "../runtime/invariant.ts";
 import { type Slab, SlabPool } from "../runtime/slab.ts";
 import { type Batch, OutgoingQueue, STAGING_BYTES } from "./outgoing_queue.ts";
 import { endOfError } from "./stream_end.ts";
-import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "./water_marks.ts";
-
-/** How long an ended stream may take to write what is queued and to hear the other side's end. */
-export const LINGER_MS = 2_000;
+import { HIGH_WATER_BYTES, LINGER_MS, LOW_WATER_BYTES } from "./stream_limits.ts";
 
 const SPILL_BYTES = 16 * 1024;
 const KEEP_ALIVE_DELAY_MS = 10_000;

@@ -166,6 +166,9 @@ test("memory: a host without power says nothing, and its peers' bytes go nowhere
   await world.advanceAwaiting(10_000);
   assert.equal(toNear.ends.length + toFar.byteLength + toFar.ends.length, 0);
   assert.ok(near.queuedBytes > 0, "what was sent is not accepted for ever");
+  near.end();
+  await world.advanceAwaiting(3_000);
+  assert.deepEqual(toNear.ends.map((end) => end.kind), ["timed_out"]);
 });
 
 test("memory: nobody listens at an address of another host", async () => {

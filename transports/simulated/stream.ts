@@ -7,13 +7,15 @@
  * nothing of the sender is touched after `released`.
  */
 import type { ByteStream, StreamEnd, StreamReceiver } from "../../runtime/byte_stream.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { invariant } from "../../runtime/invariant.ts";
 import type { Random } from "../../runtime/random.ts";
 import type { Scheduler } from "../../runtime/scheduler.ts";
-import { HIGH_WATER_BYTES, LOW_WATER_BYTES } from "../water_marks.ts";
+import { HIGH_WATER_BYTES, LINGER_MS, LOW_WATER_BYTES } from "../stream_limits.ts";
 import type { Wire } from "./paths.ts";
 
 export interface StreamSettings {
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
   /** Bytes on their way or unread at the other end. */
@@ -257,6 +259,14 @@ export class SimulatedStream implements ByteStream {
   #beginEnding(end: StreamEnd): void {
     if (this.#end !== null || this.#ending !== null) return;
     this.#ending = end;
+    this.#settings.clock.after(LINGER_MS, () => {
+      if (this.#end !== null) return;
+      this.#wire.put(() => this.#peer?.reset("the other side gave up ending it"));
+      this.#finish({
+        kind: "timed_out",
+        detail: `${this.remoteAddress}: could not be ended within ${LINGER_MS} ms`,
+      });
+    });
     const unread = this.#inbox.reduce((sum, bytes) => sum + bytes.byteLength, 0);
     this.#inbox = [];
     if (unread > 0) this.#peer?.credit(unread);
