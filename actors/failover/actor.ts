@@ -48,7 +48,6 @@ class Failover implements Behavior<FailoverMessage> {
     for (const plan of options.groups) {
       const machine = new GroupMachine({
         node,
-        incarnation: options.incarnation,
         plan,
         intervalMs,
         leaseMs,

@@ -13,7 +13,7 @@
  * | not_member | the highest record does not name this node | wait for a member |
  * | disk_unfit | own disk empty, inconsistent or of another group | wait for a member |
  * | diverged | a member holds a rival generation | blocked: a person |
- * | yield | a better member answered | offer it the candidacy |
+ * | yield | a better member answered, and was not offered it in vain | offer it the candidacy |
  * | sync_member_missing | commit-mode candidate, a sync member besides the source not heard | wait for it |
  * | promote_sync, promote_source | bound to hold every completed write | promote, lossless |
  * | promote_commit | commit member, no sync member but the lost source | promote, not lossless |
@@ -51,6 +51,10 @@ export interface Candidacy {
   readonly promises: ReadonlyMap<string, PromiseFound>;
   /** The group to be born, if none is found. */
   readonly groupId: string;
+  /** Nodes that were offered the candidacy and did not take it: who is bound no longer waits for them. */
+  readonly passedOver: ReadonlySet<string>;
+  /** The replicas were sealed before they answered. Otherwise positions may be old, and nobody yields to one. */
+  readonly sealed: boolean;
 }
 
 export type Verdict =
@@ -122,7 +126,9 @@ function judgeBirth({ node, replicas, promises, groupId }: Candidacy): Verdict {
 }
 
 /** Equal only if both are known to be zero; any other replica joins by a resync. */
-function membersAtBirth({ node, replicas, promises }: Omit<Candidacy, "groupId">): Member[] {
+function membersAtBirth(
+  { node, replicas, promises }: Pick<Candidacy, "node" | "replicas" | "promises">,
+): Member[] {
   const members: Member[] = [{ node, mode: "sync" }];
   if (promises.get(node)?.facts.zero !== true) return members;
   for (const replica of replicas) {
@@ -147,7 +153,7 @@ function isHalfBorn(record: GroupRecord, { promises }: Candidacy): boolean {
 }
 
 function judgePromotion(candidacy: Candidacy, record: GroupRecord): Verdict {
-  const { node, replicas, promises } = candidacy;
+  const { node, replicas, promises, passedOver, sealed } = candidacy;
   const wait = (row: (Verdict & { kind: "wait" })["row"], nodes: readonly string[]): Verdict => ({
     kind: "wait",
     row,
@@ -187,10 +193,11 @@ function judgePromotion(candidacy: Candidacy, record: GroupRecord): Verdict {
   const rivals = present.filter(({ facts }) => isRival(facts, own));
   if (rivals.length > 0) return wait("diverged", rivals.map((rival) => rival.node));
   const bound = record.members.find((member) => member.node === node)?.mode === "sync";
-  const better = present.filter((member) =>
-    member.node !== node &&
-    (bound === (member.mode === "sync") ? comparePositions(member.facts.position, own.position) > 0 : !bound)
-  );
+  const better = present.filter((member) => {
+    if (member.node === node || (bound && passedOver.has(member.node))) return false;
+    if (bound !== (member.mode === "sync")) return !bound;
+    return sealed && comparePositions(member.facts.position, own.position) > 0;
+  });
   better.sort((a, b) =>
     Number(b.mode === "sync") - Number(a.mode === "sync") ||
     comparePositions(b.facts.position, a.facts.position)
@@ -237,7 +244,7 @@ function isRival(a: ReplicaFacts, b: ReplicaFacts): boolean {
  */
 function membersAt(
   own: ReplicaFacts,
-  from: Omit<Candidacy, "groupId"> & { readonly record: GroupRecord },
+  from: Pick<Candidacy, "node" | "replicas" | "promises"> & { readonly record: GroupRecord },
 ): Member[] {
   const members: Member[] = [{ node: from.node, mode: "sync" }];
   for (const replica of from.replicas) {

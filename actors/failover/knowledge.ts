@@ -54,6 +54,8 @@ export class Knowledge {
   born = false;
   stopping = false;
   awaited: AwaitedSource | null = null;
+  /** Nodes that this one offered its candidacy to, since a source was last heard. */
+  readonly offered = new Set<string>();
 
   constructor(options: KnowledgeOptions) {
     this.node = options.node;
@@ -135,6 +137,7 @@ export class Knowledge {
       this.heard !== null && this.heard.generation > generation.number &&
       nowMs - this.heard.atMs < this.leaseMs
     ) return;
+    this.offered.clear();
     this.heard = {
       node: event.from,
       incarnation: event.incarnation,

@@ -29,6 +29,7 @@ export class GroupMachine {
   readonly #voter: VoterMachine;
   #state: GroupState = new Watching({ holdBackUntilMs: 0 });
   #published: GroupSummary | null = null;
+  #noted: Pick<FailoverStatus, "state" | "cause"> = { state: "watching", cause: null };
   #effects: Effect[] = [];
 
   constructor(options: KnowledgeOptions) {
@@ -60,6 +61,7 @@ export class GroupMachine {
       this.#emit({ kind: "stopped", resigned: true });
     }
     this.#publish();
+    this.#noteState(scene);
     return this.#effects;
   }
 
@@ -135,18 +137,19 @@ export class GroupMachine {
     let transition = first;
     for (let hop = 0; transition !== null; hop += 1) {
       invariant(hop < TRANSITIONS_MAX, "a chain of states ends");
-      const before = this.#state.kind;
       this.#state = stateFor(transition);
-      if (before !== this.#state.kind) {
-        const { group } = this.#known;
-        this.#emit({
-          kind: "note",
-          event: "state_changed",
-          fields: { group, from: before, to: this.#state.kind },
-        });
-      }
       transition = this.#state.enter(scene);
     }
+  }
+
+  /** For the event history: what a person would read in the status, when it changes. */
+  #noteState(scene: Scene): void {
+    const { state, cause } = this.#state.explain(scene);
+    const from = this.#noted;
+    if (from.state === state && (state !== "blocked" || from.cause === cause)) return;
+    this.#noted = { state, cause };
+    const fields = { group: this.#known.group, from: from.state, to: state, cause };
+    this.#emit({ kind: "note", event: "state_changed", fields });
   }
 
   /** A switchover is done when the new source is heard, and failed when it is another or nobody. */

@@ -116,6 +116,7 @@ export class Electing implements GroupState {
     if (verdict?.kind === "promote") {
       if (!this.#canvassing) {
         known.attempts = 0;
+        known.offered.clear();
         return { to: "promoting", generation: this.#generation, promotion: verdict };
       }
       this.#canvassing = false;
@@ -136,6 +137,8 @@ export class Electing implements GroupState {
       replicas: known.plan.replicas,
       promises: this.#promises,
       groupId: this.#ids.groupId,
+      passedOver: known.offered,
+      sealed: !this.#canvassing,
     });
   }
 
@@ -147,16 +150,20 @@ export class Electing implements GroupState {
   #giveUp(scene: Scene, verdict: Verdict | null): Transition {
     const { known, nowMs, voter } = scene;
     if (verdict?.kind === "yield") {
+      const again = known.offered.has(verdict.to);
+      known.offered.add(verdict.to);
       scene.send(verdict.to, {
         kind: "candidacy_offered",
         group: known.group,
         number: this.#generation.number,
       });
-      scene.emit({
-        kind: "note",
-        event: "candidacy_offered",
-        fields: { group: known.group, to: verdict.to },
-      });
+      if (!again) {
+        scene.emit({
+          kind: "note",
+          event: "candidacy_offered",
+          fields: { group: known.group, to: verdict.to },
+        });
+      }
       return suspectAt(
         `${verdict.to} holds more and was offered the candidacy`,
         nowMs + known.leaseMs,
@@ -179,12 +186,12 @@ export class Electing implements GroupState {
       const nodes = passing.map(([node]) => node).join(", ");
       return suspectAt(
         `a lease that ${nodes} granted or may have granted runs for another ${Math.ceil(remainingMs)} ms`,
-        nowMs + remainingMs + known.staggerMs(voter),
+        // A canvass costs little, and the lease may be given back before it ends.
+        nowMs + Math.min(remainingMs, known.intervalMs) + known.staggerMs(voter),
         null,
       );
     }
     const { cause, remedy } = waitsBecause(verdict, { known, refusals });
-    scene.emit({ kind: "note", event: "election_waits", fields: { group: known.group, cause } });
     return { to: "blocked", cause, remedy };
   }
 
@@ -194,12 +201,10 @@ export class Electing implements GroupState {
     );
   }
 
+  /** A canvass is no state worth telling: it may be repeated for days. */
   explain(): Explanation {
-    if (this.#before !== null && this.#canvassing) return this.#before;
-    return {
-      state: this.kind,
-      cause: `asking the voters for generation ${this.#generation.number}`,
-      remedy: null,
-    };
+    const cause = `asking the voters for generation ${this.#generation.number}`;
+    if (this.#canvassing) return this.#before ?? { state: "suspecting", cause, remedy: null };
+    return { state: this.kind, cause, remedy: null };
   }
 }

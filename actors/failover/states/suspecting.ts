@@ -30,8 +30,11 @@ export class Suspecting implements GroupState {
         return { to: "watching", holdBackUntilMs: 0 };
       }
       if (body.kind === "candidacy_offered") this.#standAtMs = scene.nowMs;
-      if (body.kind === "resigned" && body.successor !== null && body.successor !== scene.known.node) {
-        this.#standAtMs = scene.nowMs + scene.known.leaseMs;
+      if (body.kind === "resigned") {
+        const { known } = scene;
+        const mine = body.successor === null || body.successor === known.node;
+        const standAtMs = scene.nowMs + (mine ? known.staggerMs(scene.voter) : known.leaseMs);
+        this.#standAtMs = mine ? Math.min(this.#standAtMs, standAtMs) : standAtMs;
       }
       // Somebody stands already, with a majority in sight: let it.
       if (body.kind === "promise_requested" && !body.probe && event.from !== scene.known.node) {

@@ -17,8 +17,15 @@ const NAMES = ["alpha", "beta", "gamma", "delta", "epsilon"];
 export function runHistory(options: HistoryOptions): SimulatedGroup {
   const { seed, mutation = null, faultsMs = 6_000 } = options;
   const size = 3 + seed % 3;
-  const modes: LegMode[] = seed % 4 === 0 ? ["sync", "commit", "async"] : seed % 4 === 1 ? ["sync", "commit"] : ["sync"];
-  const replicas = NAMES.slice(0, size).map((node, index) => ({ node, mode: modes[index % modes.length] ?? "sync" }));
+  const modes: LegMode[] = seed % 4 === 0
+    ? ["sync", "commit", "async"]
+    : seed % 4 === 1
+    ? ["sync", "commit"]
+    : ["sync"];
+  const replicas = NAMES.slice(0, size).map((node, index) => ({
+    node,
+    mode: modes[index % modes.length] ?? "sync",
+  }));
   const rough = seed % 2 === 1;
   const group = new SimulatedGroup({
     seed,

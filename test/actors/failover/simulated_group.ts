@@ -10,7 +10,13 @@ import type { Effect, GroupEvent } from "../../../actors/failover/effects.ts";
 import { GroupMachine } from "../../../actors/failover/machine.ts";
 import type { FailoverStatus, Opening, ReplicaDisk, ReplicaPlan } from "../../../actors/failover/messages.ts";
 import { parseRemote, type RemoteFailover } from "../../../actors/failover/remote_messages.ts";
-import { BLANK_VOTE, decodeVote, encodeVote, isShapeProblem, type Vote } from "../../../actors/failover/vote_format.ts";
+import {
+  BLANK_VOTE,
+  decodeVote,
+  encodeVote,
+  isShapeProblem,
+  type Vote,
+} from "../../../actors/failover/vote_format.ts";
 import { type GroupRecord, majorityOf, type Member } from "../../../protocol/member_set.ts";
 import { extendHistory, type History, type Position } from "../../../protocol/position.ts";
 
@@ -48,6 +54,7 @@ interface Gate {
   /** Every set that may be in force: the recorded one and those asked for since. */
   sets: (readonly Member[])[];
   changing: boolean;
+  draining: boolean;
   seq: number;
   pending: { readonly id: number; readonly seq: number }[];
 }
@@ -119,6 +126,7 @@ export class SimulatedGroup {
   readonly #replicas: readonly ReplicaPlan[];
   readonly #mutation: Mutation | null;
   readonly #drift: number;
+  readonly #lateChance: number;
   #queue: { readonly atMs: number; readonly order: number; readonly run: () => void }[] = [];
   #order = 0;
   #random: number;
@@ -132,6 +140,7 @@ export class SimulatedGroup {
     this.intervalMs = options.intervalMs ?? 100;
     this.leaseMs = options.leaseMs ?? 800;
     this.#mutation = options.mutation ?? null;
+    this.#lateChance = this.#mutation === "late_grant_counted_anew" ? 0.3 : 0.03;
     this.loss = options.loss ?? 0;
     this.doubled = options.doubled ?? 0;
     this.delayMaxMs = options.delayMaxMs ?? 2;
@@ -153,7 +162,9 @@ export class SimulatedGroup {
 
   #hex(): string {
     let text = "";
-    for (let part = 0; part < 4; part += 1) text += Math.floor(this.random() * 2 ** 32).toString(16).padStart(8, "0");
+    for (let part = 0; part < 4; part += 1) {
+      text += Math.floor(this.random() * 2 ** 32).toString(16).padStart(8, "0");
+    }
     return text;
   }
 
@@ -187,7 +198,9 @@ export class SimulatedGroup {
   until(claim: () => boolean, withinMs: number, what: string): number {
     const startMs = this.trueMs;
     while (!claim()) {
-      if (this.trueMs - startMs >= withinMs) throw new Error(`not within ${withinMs} ms: ${what}\n${this.story()}`);
+      if (this.trueMs - startMs >= withinMs) {
+        throw new Error(`not within ${withinMs} ms: ${what}\n${this.story()}`);
+      }
       this.run(10);
     }
     return this.trueMs - startMs;
@@ -237,7 +250,13 @@ export class SimulatedGroup {
       startedAtMs: node.now(this.trueMs),
     });
     this.note(`${name} starts`);
-    this.at(this.below(20), this.#within(node, () => this.#step(node, { kind: "vote_ready", opened: { ok: true, vote: this.#readVote(node) } })));
+    this.at(
+      this.below(20),
+      this.#within(
+        node,
+        () => this.#step(node, { kind: "vote_ready", opened: { ok: true, vote: this.#readVote(node) } }),
+      ),
+    );
     this.#facts(node);
     for (const other of this.nodes.values()) {
       if (other === node || !other.alive || this.isCut(name, other.name)) continue;
@@ -252,7 +271,14 @@ export class SimulatedGroup {
     const vote = decodeVote(node.vote);
     if (isShapeProblem(vote)) throw new Error(vote.problem);
     if (this.#mutation === "restart_without_wait") return { ...vote, leaseMs: 0 };
-    if (this.#mutation === "promise_forgotten") return { ...vote, promised: null, record: null, births: vote.record === null ? [] : [vote.record.groupId] };
+    if (this.#mutation === "promise_forgotten") {
+      return {
+        ...vote,
+        promised: null,
+        record: null,
+        births: vote.record === null ? [] : [vote.record.groupId],
+      };
+    }
     return vote;
   }
 
@@ -265,9 +291,12 @@ export class SimulatedGroup {
     node.gate = null;
     for (const other of this.nodes.values()) {
       if (other === node || !other.alive) continue;
-      this.at(this.below(5), this.#within(other, () => {
-        if (!node.alive) this.#step(other, { kind: "peer_down", node: name, cause: "reset" });
-      }));
+      this.at(
+        this.below(5),
+        this.#within(other, () => {
+          if (!node.alive) this.#step(other, { kind: "peer_down", node: name, cause: "reset" });
+        }),
+      );
     }
   }
 
@@ -302,9 +331,12 @@ export class SimulatedGroup {
     this.#cut.add([a, b].sort().join("|"));
     for (const [node, other] of [[a, b], [b, a]] as const) {
       const here = this.node(node);
-      this.at(this.intervalMs * 2, this.#within(here, () => {
-        if (this.isCut(a, b)) this.#step(here, { kind: "peer_down", node: other, cause: "silent" });
-      }));
+      this.at(
+        this.intervalMs * 2,
+        this.#within(here, () => {
+          if (this.isCut(a, b)) this.#step(here, { kind: "peer_down", node: other, cause: "silent" });
+        }),
+      );
     }
   }
 
@@ -325,10 +357,15 @@ export class SimulatedGroup {
 
   #announce(to: SimulatedNode, about: SimulatedNode): void {
     const incarnation = `${about.name}-${about.process}`;
-    this.at(1 + this.below(this.delayMaxMs + 1), this.#within(to, () => {
-      if (!about.alive || incarnation !== `${about.name}-${about.process}` || this.isCut(to.name, about.name)) return;
-      this.#step(to, { kind: "peer_up", node: about.name, incarnation });
-    }));
+    this.at(
+      1 + this.below(this.delayMaxMs + 1),
+      this.#within(to, () => {
+        if (
+          !about.alive || incarnation !== `${about.name}-${about.process}` || this.isCut(to.name, about.name)
+        ) return;
+        this.#step(to, { kind: "peer_up", node: about.name, incarnation });
+      }),
+    );
   }
 
   status(name: string): FailoverStatus | null {
@@ -369,12 +406,15 @@ export class SimulatedGroup {
     const atMs = this.trueMs + delayMs;
     if (node.wakeAt <= atMs) return;
     node.wakeAt = atMs;
-    this.at(delayMs + 0.01, this.#within(node, () => {
-      if (node.wakeAt !== atMs) return;
-      node.wakeAt = Infinity;
-      const ids = { generationId: this.#hex(), groupId: this.#hex() };
-      this.#step(node, { kind: "wake", healthy: node.healthy, ids });
-    }));
+    this.at(
+      delayMs + 0.01,
+      this.#within(node, () => {
+        if (node.wakeAt !== atMs) return;
+        node.wakeAt = Infinity;
+        const ids = { generationId: this.#hex(), groupId: this.#hex() };
+        this.#step(node, { kind: "wake", healthy: node.healthy, ids });
+      }),
+    );
   }
 
   #perform(node: SimulatedNode, effect: Effect): void {
@@ -420,6 +460,7 @@ export class SimulatedGroup {
   }
 
   #send(node: SimulatedNode, to: string, body: RemoteFailover): void {
+    if (body.kind === "lease_requested") this.#rounds.set(node.name, body.round);
     const parsed = parseRemote(structuredClone(body));
     if (parsed.kind === "malformed") throw new Error(`${body.kind}: ${parsed.problem}`);
     this.#deliver(node, this.node(to), {
@@ -435,7 +476,10 @@ export class SimulatedGroup {
     const local = from === to;
     const copies = local ? 1 : this.random() < this.loss ? 0 : this.random() < this.doubled ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
-      const delayMs = local ? 0 : 0.2 + this.random() * this.delayMaxMs;
+      const late = !local && this.loss > 0 && this.random() < this.#lateChance
+        ? this.random() * 2 * this.leaseMs
+        : 0;
+      const delayMs = local ? 0 : 0.2 + this.random() * this.delayMaxMs + late;
       const fromProcess = from.process;
       this.at(delayMs, () => {
         if (!to.alive || (!local && this.isCut(from.name, to.name)) || from.process !== fromProcess) return;
@@ -445,7 +489,10 @@ export class SimulatedGroup {
   }
 
   #distorted(to: SimulatedNode, event: GroupEvent): GroupEvent {
-    if (this.#mutation !== "late_grant_counted_anew" || event.kind !== "remote" || event.body.kind !== "lease_granted") return event;
+    if (
+      this.#mutation !== "late_grant_counted_anew" || event.kind !== "remote" ||
+      event.body.kind !== "lease_granted"
+    ) return event;
     const round = this.#rounds.get(to.name) ?? event.body.round;
     return { ...event, body: { ...event.body, round } };
   }
@@ -457,7 +504,10 @@ export class SimulatedGroup {
     const delayMs = this.random() * 15;
     const { process } = node;
     if (this.#mutation === "vote_not_durable" && this.random() < 0.5) {
-      return this.at(delayMs, this.#within(node, () => this.#step(node, { kind: "vote_stored", failure: null })));
+      return this.at(
+        delayMs,
+        this.#within(node, () => this.#step(node, { kind: "vote_stored", failure: null })),
+      );
     }
     this.at(delayMs / 2, () => {
       // A crash in between leaves the old vote or the new one.
@@ -469,9 +519,12 @@ export class SimulatedGroup {
   // ---- replica ---------------------------------------------------------------------------------------------------
 
   #facts(node: SimulatedNode): void {
-    this.at(this.below(5), this.#within(node, () => {
-      this.#step(node, { kind: "replica_facts", facts: this.#factsOf(node) });
-    }));
+    this.at(
+      this.below(5),
+      this.#within(node, () => {
+        this.#step(node, { kind: "replica_facts", facts: this.#factsOf(node) });
+      }),
+    );
   }
 
   #factsOf(node: SimulatedNode) {
@@ -500,22 +553,26 @@ export class SimulatedGroup {
       untilWallMs: opening.leaseUntilWallMs,
       sets: [opening.record.members],
       changing: false,
+      draining: false,
       seq: opening.entry.baseSeq,
       pending: [],
     };
     node.gate = gate;
-    this.at(this.below(30), this.#within(node, () => {
-      if (node.gate !== gate) return;
-      node.history = extendHistory(node.history, opening.entry);
-      node.groupId = opening.record.groupId;
-      node.disk = "up_to_date";
-      node.position = { generation: opening.generation.number, seq: gate.seq };
-      node.stable = node.position;
-      gate.open = true;
-      this.note(`${node.name} opens generation ${opening.generation.number} at ${gate.seq}`);
-      this.#facts(node);
-      this.#step(node, { kind: "gate_opened", generation: opening.generation });
-    }));
+    this.at(
+      this.below(30),
+      this.#within(node, () => {
+        if (node.gate !== gate) return;
+        node.history = extendHistory(node.history, opening.entry);
+        node.groupId = opening.record.groupId;
+        node.disk = "up_to_date";
+        node.position = { generation: opening.generation.number, seq: gate.seq };
+        node.stable = node.position;
+        gate.open = true;
+        this.note(`${node.name} opens generation ${opening.generation.number} at ${gate.seq}`);
+        this.#facts(node);
+        this.#step(node, { kind: "gate_opened", generation: opening.generation });
+      }),
+    );
   }
 
   #tellMirror(node: SimulatedNode, message: Extract<Effect, { kind: "tell_mirror" }>["message"]): void {
@@ -531,13 +588,22 @@ export class SimulatedGroup {
         gate.open = false;
         return;
       case "drain":
-        return this.at(this.below(20), this.#within(node, () => {
-          if (node.gate === gate) this.#step(node, { kind: "drained", position: node.position });
-        }));
-      case "record_in_force":
+        gate.draining = true;
+        return this.at(this.below(20), this.#within(node, () => this.#drain(node, gate)));
       case "drain_cancelled":
+        gate.draining = false;
+        return;
+      case "record_in_force":
         return;
     }
+  }
+
+  /** No new requests, those in flight done, every leg at one position. */
+  #drain(node: SimulatedNode, gate: Gate): void {
+    if (node.gate !== gate || !gate.draining) return;
+    this.#complete(node, gate);
+    if (gate.pending.length === 0) this.#step(node, { kind: "drained", position: node.position });
+    else this.at(20, this.#within(node, () => this.#drain(node, gate)));
   }
 
   #mirrorTicks(node: SimulatedNode): void {
@@ -546,7 +612,7 @@ export class SimulatedGroup {
       const { gate } = node;
       if (gate === null || !gate.open) return;
       this.#catchUp(node, gate);
-      if (node.holds(this.trueMs) && gate.pending.length < 8) this.#write(node, gate);
+      if (node.holds(this.trueMs) && !gate.draining && gate.pending.length < 8) this.#write(node, gate);
       this.#complete(node, gate);
       if (this.random() < 0.3) node.stable = node.position;
     });
@@ -554,7 +620,8 @@ export class SimulatedGroup {
   }
 
   #reaches(node: SimulatedNode, other: SimulatedNode, gate: Gate): boolean {
-    return other.alive && other.stoppedUntil <= this.trueMs && other.gate === null && !this.isCut(node.name, other.name) &&
+    return other.alive && other.stoppedUntil <= this.trueMs && other.gate === null &&
+      !this.isCut(node.name, other.name) &&
       other.sealedBelow <= gate.opening.generation.number;
   }
 
@@ -565,7 +632,9 @@ export class SimulatedGroup {
     node.position = { generation: gate.opening.generation.number, seq: gate.seq };
     gate.pending.push({ id, seq: gate.seq });
     for (const other of this.nodes.values()) {
-      if (other === node || other.following !== gate.opening.generation.id || !this.#reaches(node, other, gate)) continue;
+      if (
+        other === node || other.following !== gate.opening.generation.id || !this.#reaches(node, other, gate)
+      ) continue;
       if (other.position.seq !== gate.seq - 1) continue;
       other.applied.add(id);
       other.position = node.position;
@@ -576,18 +645,25 @@ export class SimulatedGroup {
 
   #complete(node: SimulatedNode, gate: Gate): void {
     if (node.gate !== gate || !node.holds(this.trueMs)) return;
-    const bound = new Set(gate.sets.flatMap((set) => set.filter((member) => member.mode === "sync").map((member) => member.node)));
+    const bound = new Set(
+      gate.sets.flatMap((set) => set.filter((member) => member.mode === "sync").map((member) => member.node)),
+    );
     const lacking = [...bound].filter((name) => {
       const other = this.node(name);
-      return other !== node && (other.following !== gate.opening.generation.id || !this.#reaches(node, other, gate));
+      return other !== node &&
+        (other.following !== gate.opening.generation.id || !this.#reaches(node, other, gate));
     });
     for (const [index, write] of gate.pending.entries()) {
       if (![...bound].every((name) => this.node(name).applied.has(write.id))) {
         gate.pending = gate.pending.slice(index);
-        if (lacking.length > 0) this.#change(node, gate, (members) => members.filter((member) => !lacking.includes(member.node)));
+        if (lacking.length > 0) {
+          this.#change(node, gate, (members) => members.filter((member) => !lacking.includes(member.node)));
+        }
         return;
       }
-      if (this.holders().some((name) => name !== node.name)) throw new Error(`I1: two completed\n${this.story()}`);
+      if (this.holders().some((name) => name !== node.name)) {
+        throw new Error(`I1: two completed\n${this.story()}`);
+      }
       this.completed.set(write.id, gate.opening.generation.number);
     }
     gate.pending = [];
@@ -643,7 +719,9 @@ export class SimulatedGroup {
 
   check(): void {
     const holders = this.holders();
-    if (holders.length > 1) throw new Error(`I1: ${holders.join(" and ")} both hold a lease at ${this.trueMs}\n${this.story()}`);
+    if (holders.length > 1) {
+      throw new Error(`I1: ${holders.join(" and ")} both hold a lease at ${this.trueMs}\n${this.story()}`);
+    }
   }
 
   #durableVotes(): Vote[] {
@@ -656,15 +734,21 @@ export class SimulatedGroup {
   #checkOpening(node: SimulatedNode, { generation, entry, record }: Opening): void {
     const { number, id } = generation;
     if (this.opened.has(number)) throw new Error(`I1: generation ${number} opened twice\n${this.story()}`);
-    if (number <= this.highestOpened) throw new Error(`I1: generation ${number} after ${this.highestOpened}\n${this.story()}`);
+    if (number <= this.highestOpened) {
+      throw new Error(`I1: generation ${number} after ${this.highestOpened}\n${this.story()}`);
+    }
     this.opened.set(number, id);
     this.highestOpened = number;
     const votes = this.#durableVotes();
     const needed = majorityOf(this.#replicas.length);
     const recorded = votes.filter((vote) => vote.record?.generation.id === id).length;
-    if (recorded < needed) throw new Error(`I11: generation ${number} is recorded by ${recorded}\n${this.story()}`);
+    if (recorded < needed) {
+      throw new Error(`I11: generation ${number} is recorded by ${recorded}\n${this.story()}`);
+    }
     const promised = votes.filter((vote) => (vote.promised?.generation.number ?? 0) >= number).length;
-    if (promised < needed) throw new Error(`I6: generation ${number} is promised by ${promised}\n${this.story()}`);
+    if (promised < needed) {
+      throw new Error(`I6: generation ${number} is promised by ${promised}\n${this.story()}`);
+    }
     const alive = this.completed.size > 0 || [...this.nodes.values()].some((other) => other.disk !== "empty");
     if (node.disk === "inconsistent" || (node.disk === "empty" && alive)) {
       throw new Error(`I12: ${node.name} was promoted with a disk that is ${node.disk}\n${this.story()}`);
@@ -676,7 +760,9 @@ export class SimulatedGroup {
     for (const [write, completedIn] of this.completed) {
       // What a commit promotion gave up is not missed again.
       if (this.#givenUp.has(write) || node.applied.has(write)) continue;
-      throw new Error(`I2: ${node.name} opens ${number} without write ${write} of ${completedIn}\n${this.story()}`);
+      throw new Error(
+        `I2: ${node.name} opens ${number} without write ${write} of ${completedIn}\n${this.story()}`,
+      );
     }
     for (const member of record.members) {
       if (member.mode !== "sync") continue;
@@ -690,10 +776,11 @@ export class SimulatedGroup {
   readonly #givenUp = new Set<number>();
 
   #checkRecorded(record: GroupRecord): void {
-    const holding = this.#durableVotes().filter((vote) =>
-      vote.record !== null && (vote.record.generation.number > record.generation.number ||
-        (vote.record.generation.id === record.generation.id && vote.record.version >= record.version))
-    ).length;
+    const holding =
+      this.#durableVotes().filter((vote) =>
+        vote.record !== null && (vote.record.generation.number > record.generation.number ||
+          (vote.record.generation.id === record.generation.id && vote.record.version >= record.version))
+      ).length;
     if (holding < majorityOf(record.voters.length)) {
       throw new Error(`I11: version ${record.version} is recorded by ${holding}\n${this.story()}`);
     }
@@ -705,6 +792,9 @@ export class SimulatedGroup {
   }
 }
 
-function later(a: { readonly atMs: number; readonly order: number }, b: { readonly atMs: number; readonly order: number }): boolean {
+function later(
+  a: { readonly atMs: number; readonly order: number },
+  b: { readonly atMs: number; readonly order: number },
+): boolean {
   return a.atMs > b.atMs || (a.atMs === b.atMs && a.order > b.order);
 }
