@@ -333,7 +333,7 @@ export function transportSuite(name: string, openWorld: () => Promise<World>): v
     await world.until(() => toNear.ends.length === 1 && toFar.ends.length === 1, "both ends");
     assert.deepEqual(toFar.ends.map((end) => end.kind), ["closed_here"]);
     // Deno fails a write that is under way when the other side ends; the bytes would be dropped there anyway.
-    assert.ok(["ended_by_peer", "reset"].includes(toNear.ends[0]?.kind ?? ""), toNear.ends[0]?.detail);
+    assert.ok(["ended_by_peer", "reset"].includes(toNear.ends[0]?.kind ?? ""), `${toNear.ends[0]?.detail}`);
     await world.until(() => released === 24, "every release");
     await listener.close();
   });
