@@ -130,13 +130,13 @@ class Peer implements Behavior<PeerMessage> {
       case "link_down":
         return this.#linkDown();
       case "tell_up":
-        environment.event("peer_up", { node, cause: "it was heard", incarnation: effect.incarnation });
+        environment.event("peer_up", { peer: node, cause: "it was heard", incarnation: effect.incarnation });
         return environment.up(effect.incarnation);
       case "tell_suspected":
-        environment.event("peer_suspected", { node, cause: effect.cause });
+        environment.event("peer_suspected", { peer: node, cause: effect.cause });
         return environment.suspected(effect.cause);
       case "tell_down":
-        environment.event("peer_down", { node, cause: effect.cause });
+        environment.event("peer_down", { peer: node, cause: effect.cause });
         return environment.down(effect.cause);
       default:
         assertNever(effect);
@@ -202,7 +202,7 @@ class Peer implements Behavior<PeerMessage> {
 
   /** The other end broke the rules: the session ends, and both ends say why. */
   #violated(channel: FrameChannel, detail: string): void {
-    this.#environment.event("peer_violated", { node: this.#environment.peer, cause: detail });
+    this.#environment.event("peer_violated", { peer: this.#environment.peer, cause: detail });
     channel.destroy(detail);
   }
 
