@@ -30,7 +30,9 @@ export interface GroupRecord {
 
 /** Negative when a is older than b. */
 export function compareRecords(a: GroupRecord, b: GroupRecord): number {
-  return a.generation.number === b.generation.number ? a.version - b.version : a.generation.number - b.generation.number;
+  return a.generation.number === b.generation.number
+    ? a.version - b.version
+    : a.generation.number - b.generation.number;
 }
 
 export function isMember(record: GroupRecord, node: string): boolean {

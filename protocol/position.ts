@@ -55,7 +55,13 @@ export function sameGeneration(a: Generation, b: Generation): boolean {
 /** The history after a new gate; numbers only grow (I1). */
 export function extendHistory(history: History, entry: HistoryEntry): History {
   const last = history.at(-1);
-  invariant(last === undefined || entry.generation.number > last.generation.number, "I1: generation numbers only grow");
-  invariant(last === undefined || entry.baseSeq >= last.baseSeq, "a generation begins at or after the one before it");
+  invariant(
+    last === undefined || entry.generation.number > last.generation.number,
+    "I1: generation numbers only grow",
+  );
+  invariant(
+    last === undefined || entry.baseSeq >= last.baseSeq,
+    "a generation begins at or after the one before it",
+  );
   return [...history, entry].slice(-HISTORY_ENTRIES_MAX);
 }
