@@ -37,7 +37,12 @@ export const unixTransport: Transport = {
       },
     };
     // The file appears inside the call, so the mask is in force for it alone and there is no moment of other modes.
-    const umask = process.umask(0o777 & ~OWNER_ONLY);
+    let umask: number;
+    try {
+      umask = process.umask(0o777 & ~OWNER_ONLY);
+    } catch (error) {
+      return failure("not_permitted", address.path, String(error), "deno run --allow-sys=umask");
+    }
     const listening = listenOnSocket(plan, onStream, options);
     process.umask(umask);
     return await listening;
