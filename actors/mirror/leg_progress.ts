@@ -91,8 +91,9 @@ export class LegProgress {
     ack: { applied: number; stable: number; sent: number },
     copiesStable: (run: CopiedRun) => void,
   ): string | null {
-    if (ack.applied > this.#lastFrame) {
-      return `acked frame ${ack.applied}, only ${this.#lastFrame} were shipped`;
+    // Messages have frame numbers too and are acked with the rest, so the bound is the channel's and not the last noted.
+    if (ack.applied > ack.sent) {
+      return `acked frame ${ack.applied}, only ${ack.sent} were sent`;
     }
     if (ack.stable > ack.applied) {
       return `acked frame ${ack.stable} as stable, but applied only through ${ack.applied}`;
