@@ -56,7 +56,10 @@ export class Membership {
   get required(): readonly Member[] {
     const byNode = new Map<string, Member>();
     for (const member of this.#recorded) byNode.set(member.node, member);
-    for (const member of this.#requested ?? []) byNode.set(member.node, member);
+    for (const member of this.#requested ?? []) {
+      // Both sets may be the one in force, so a mode that changes counts as the stronger of the two.
+      if (byNode.get(member.node)?.mode !== "sync") byNode.set(member.node, member);
+    }
     for (const [node, mode] of this.#modes) {
       if (this.#fitness.get(node) !== undefined && this.#fitness.get(node) !== "lost" && !byNode.has(node)) {
         byNode.set(node, { node, mode });
