@@ -37,14 +37,10 @@ export const unixTransport: Transport = {
       },
     };
     // The file appears inside the call, so the mask is in force for it alone and there is no moment of other modes.
-    let umask: number;
-    try {
-      umask = process.umask(0o777 & ~OWNER_ONLY);
-    } catch (error) {
-      return failure("not_permitted", address.path, String(error), "deno run --allow-sys=umask");
-    }
+    const umask = narrowMask();
     const listening = listenOnSocket(plan, onStream, options);
-    process.umask(umask);
+    if (umask !== null) process.umask(umask);
+    else if (fs.existsSync(address.path)) fs.chmodSync(address.path, OWNER_ONLY);
     return await listening;
   },
 
@@ -56,6 +52,22 @@ export const unixTransport: Transport = {
     );
   },
 };
+
+/**
+ * The mask before, or null where the runtime does not permit setting it (Deno without `--allow-sys=umask`): then the
+ * mode is set right after, and only a mask that lets others write would have let one in between.
+ */
+function narrowMask(): number | null {
+  try {
+    return process.umask(0o777 & ~OWNER_ONLY);
+  } catch (error) {
+    invariant(
+      error instanceof Error && error.name === "NotCapable",
+      `setting the mask fails by permission only: ${error}`,
+    );
+    return null;
+  }
+}
 
 /** Removes a dead process's socket file; null when the path is free afterwards. */
 async function makeRoom(path: string): Promise<ListenFailure | null> {
