@@ -78,7 +78,8 @@ class Roles implements Behavior<RolesMessage> {
     this.#context = context;
     for (const group of environment.groups) {
       this.#groups.set(group, { jobs: [], current: null, mirrorWatch: null });
-      context.after(LOOK_AGAIN_MS, { kind: "look_at_group", group });
+      // By mail, which is read when the groups have started too.
+      context.self.tell({ kind: "look_at_group", group });
       // A swap that an earlier incarnation left half done is brought to an end.
       if (context.incarnation > 1) {
         this.#enqueue(group, { swap: { kind: "settle" }, cause: "roles was restarted", reply: null });
