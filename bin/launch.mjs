@@ -150,12 +150,21 @@ async function install() {
   say(`set up in ${((Date.now() - startedAt) / 1000).toFixed(1)} s; further starts reuse it`);
 }
 
-/** Resolves with a server that holds the guard, or undefined when another process has it. */
+/** Resolves with how to let go of the guard, or with undefined when another process has it. */
 function takeGuard(name) {
   return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.on("error", () => socket.destroy()));
+    const waiting = new Set();
+    const server = createServer((socket) => {
+      waiting.add(socket);
+      socket.on("error", () => socket.destroy());
+    });
     server.once("error", (error) => error.code === "EADDRINUSE" ? resolve(undefined) : reject(error));
-    server.listen(name, () => resolve(server));
+    server.listen(name, () =>
+      resolve(() => {
+        server.close();
+        // Closing the server alone leaves those who wait on their connections, and us waiting for them.
+        for (const socket of waiting) socket.destroy();
+      }));
   });
 }
 
@@ -174,8 +183,8 @@ async function ensureSetUp() {
   const guardName = `\0holdfast-setup-${createHash("sha256").update(root).digest("hex").slice(0, 32)}`;
   let saidSo = false;
   for (;;) {
-    const guard = await takeGuard(guardName);
-    if (guard === undefined) {
+    const letGo = await takeGuard(guardName);
+    if (letGo === undefined) {
       if (!saidSo) say("another start is setting up; waiting for it …");
       saidSo = true;
       await guardReleased(guardName);
@@ -183,8 +192,7 @@ async function ensureSetUp() {
       continue;
     }
     if (!isSetUp()) await install();
-    guard.close();
-    guard.unref();
+    letGo();
     return;
   }
 }
