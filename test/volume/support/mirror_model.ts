@@ -63,7 +63,8 @@ export class MirrorModel {
   /** Answers of metadata disks that have not been given yet. */
   #answers: (() => void)[] = [];
   #seq = 0;
-  /** Seqs of writes that are pinned and not yet performed, so `localStableUpTo` stays below them. */
+  /** What a crash certainly leaves, by region. */
+  #durable: number[] = new Array<number>(REGIONS).fill(0);
   #device: BlockDevice;
   #log: IntentLog | null = null;
   #life = 0;
@@ -100,7 +101,7 @@ export class MirrorModel {
     this.#life += 1;
     this.#pins = [];
     this.#device = this.#data.open();
-    assert.equal(await this.#device.flush(), null);
+    await this.#flushData();
     const peers = new Map(PEERS.map((name) => {
       const disk = this.#bitmapDisks.get(name);
       assert.ok(disk);
@@ -179,8 +180,13 @@ export class MirrorModel {
 
   async flushLocal(): Promise<void> {
     const upTo = this.#seq;
-    assert.equal(await this.#device.flush(), null);
+    await this.#flushData();
     this.log.localStableUpTo(upTo);
+  }
+
+  async #flushData(): Promise<void> {
+    assert.equal(await this.#device.flush(), null);
+    for (let region = 0; region < REGIONS; region += 1) this.#durable[region] = this.#local(region);
   }
 
   connect(name: PeerName): void {
@@ -302,7 +308,7 @@ export class MirrorModel {
     }
     this.#life += 1;
     for (const peer of this.#peers.values()) this.#cutOff(peer);
-    assert.equal(await this.#device.flush(), null);
+    await this.#flushData();
     let closed: unknown = "not yet";
     void this.log.closeClean().then((outcome) => closed = outcome);
     while (closed === "not yet") await this.#answerAll();
