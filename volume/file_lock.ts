@@ -14,12 +14,15 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { type KernelLock, tryKernelLock } from "./kernel_lock.ts";
 
 interface Owner {
   readonly pid: number;
   /** Clock ticks after boot, from /proc/<pid>/stat; null where /proc cannot be read. */
   readonly startedTicks: string | null;
   readonly boot: string | null;
+  /** The owner holds the kernel's lock on this file for as long as it lives. */
+  readonly flock: boolean;
 }
 
 export interface FileLock {
@@ -32,13 +35,23 @@ export interface FileLockRefusal {
   readonly lockFile: string;
 }
 
-/** Lock folder → the token of who holds it in this process. */
-const heldHere = new Map<string, symbol>();
+interface Held {
+  token: symbol;
+  readonly kernel: KernelLock | null;
+}
+
+/** Lock folder → who holds it in this process. */
+const heldHere = new Map<string, Held>();
 
 /** Takes the lock, or tells which process has it. Throws the system's error when the folder cannot be written. */
 export function takeFileLock(folder: string): FileLock | FileLockRefusal {
   fs.mkdirSync(folder, { recursive: true });
-  const self: Owner = { pid: process.pid, startedTicks: startOf(process.pid), boot: currentBoot() };
+  const self: Owner = {
+    pid: process.pid,
+    startedTicks: startOf(process.pid),
+    boot: currentBoot(),
+    flock: false,
+  };
   const key = fs.realpathSync(folder);
   // Each round another process won; there is a winner at last, so this ends, and its lock is then seen as alive.
   for (let round = 0; round < 16; round += 1) {
@@ -47,25 +60,29 @@ export function takeFileLock(folder: string): FileLock | FileLockRefusal {
       const lockFile = path.join(folder, `lock.${highest}`);
       const owner = readOwner(lockFile);
       if (owner === "vanished") continue;
-      if (isSame(owner, self)) return held(key, folder);
-      if (isAlive(owner, self)) return { pid: owner?.pid ?? 0, lockFile };
+      const before = heldHere.get(key);
+      if (before !== undefined && owner?.pid === self.pid) return held(key, folder, before.kernel);
+      if (isAlive({ owner, self, lockFile })) return { pid: owner?.pid ?? 0, lockFile };
     }
-    if (createLock(folder, { number: highest + 1, owner: self }) && highestLock(folder) === highest + 1) {
+    const created = createLock(folder, { number: highest + 1, owner: self });
+    if (created !== null && highestLock(folder) === highest + 1) {
       removeBelow(folder, highest + 1);
-      return held(key, folder);
+      return held(key, folder, created.kernel);
     }
+    created?.kernel?.release();
   }
   return { pid: 0, lockFile: path.join(folder, `lock.${highestLock(folder)}`) };
 }
 
-function held(key: string, folder: string): FileLock {
+function held(key: string, folder: string, kernel: KernelLock | null): FileLock {
   const token = Symbol(folder);
-  heldHere.set(key, token);
+  heldHere.set(key, { token, kernel });
   return {
     release() {
-      if (heldHere.get(key) !== token) return;
+      if (heldHere.get(key)?.token !== token) return;
       heldHere.delete(key);
       removeBelow(folder, Infinity);
+      kernel?.release();
     },
   };
 }
@@ -88,15 +105,22 @@ function removeBelow(folder: string, number: number): void {
   }
 }
 
-/** False when somebody else created this number first. */
-function createLock(folder: string, options: { number: number; owner: Owner }): boolean {
+/** Null when somebody else created this number first. The kernel's lock is held before the file has its name. */
+function createLock(
+  folder: string,
+  options: { number: number; owner: Owner },
+): { readonly kernel: KernelLock | null } | null {
   const draft = path.join(folder, `lock-draft.${options.owner.pid}`);
-  fs.writeFileSync(draft, JSON.stringify(options.owner) + "\n");
+  fs.writeFileSync(draft, "");
+  const kernel = tryKernelLock(draft);
+  if (kernel === "held") return null;
+  fs.writeFileSync(draft, JSON.stringify({ ...options.owner, flock: kernel !== null }) + "\n");
   try {
     fs.linkSync(draft, path.join(folder, `lock.${options.number}`));
-    return true;
+    return { kernel };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    kernel?.release();
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return null;
     throw error;
   } finally {
     fs.rmSync(draft, { force: true });
@@ -115,21 +139,25 @@ function readOwner(lockFile: string): Owner | null | "vanished" {
   try {
     const value = JSON.parse(text) as Partial<Owner>;
     if (typeof value.pid !== "number" || !Number.isSafeInteger(value.pid) || value.pid < 1) return null;
-    return { pid: value.pid, startedTicks: value.startedTicks ?? null, boot: value.boot ?? null };
+    const { startedTicks = null, boot = null, flock = false } = value;
+    return { pid: value.pid, startedTicks, boot, flock };
   } catch {
     // Not JSON: cut short by a crash before it was stable.
     return null;
   }
 }
 
-function isSame(owner: Owner | null, self: Owner): boolean {
-  return owner !== null && owner.pid === self.pid && owner.boot === self.boot &&
-    owner.startedTicks === self.startedTicks;
-}
-
 /** When in doubt, alive: a person can remove a file, but nobody can mend a disk that two processes wrote. */
-function isAlive(owner: Owner | null, self: Owner): boolean {
+function isAlive({ owner, self, lockFile }: { owner: Owner | null; self: Owner; lockFile: string }): boolean {
   if (owner === null) return false;
+  if (owner.flock) {
+    const kernel = tryKernelLock(lockFile);
+    if (kernel === "held") return true;
+    if (kernel !== null) {
+      kernel.release();
+      return false;
+    }
+  }
   if (owner.boot !== null && self.boot !== null && owner.boot !== self.boot) return false;
   // The same pid started at another time, and we are it: the former one is gone.
   if (owner.pid === self.pid) return false;
