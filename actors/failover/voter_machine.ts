@@ -196,7 +196,12 @@ export class VoterMachine {
       around.emit({ kind: "note", event: "vote_lost", fields: { group: this.#group, cause: failure } });
       return;
     }
+    const sealedBelow = this.sealedBelow;
     this.#vote = step.vote;
+    // A record binds the replica like a promise: no stream of a lower generation from now on.
+    if (!step.forPromise && this.sealedBelow > sealedBelow) {
+      around.emit({ kind: "seal", number: this.sealedBelow });
+    }
     if (step.answer !== null) around.emit(step.answer);
     this.#next(around);
   }

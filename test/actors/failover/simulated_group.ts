@@ -140,7 +140,7 @@ export class SimulatedGroup {
     this.intervalMs = options.intervalMs ?? 100;
     this.leaseMs = options.leaseMs ?? 800;
     this.#mutation = options.mutation ?? null;
-    this.#lateChance = this.#mutation === "late_grant_counted_anew" ? 0.3 : 0.03;
+    this.#lateChance = this.#mutation === "late_grant_counted_anew" ? 0.06 : 0.03;
     this.loss = options.loss ?? 0;
     this.doubled = options.doubled ?? 0;
     this.delayMaxMs = options.delayMaxMs ?? 2;
@@ -537,8 +537,7 @@ export class SimulatedGroup {
     if (node.gate !== null) {
       return this.#step(node, { kind: "sealed", number, answer: { ok: false, reason: "source" } });
     }
-    if (this.#mutation === "target_not_sealed") node.sealedBelow = 0;
-    else node.sealedBelow = node.sealedBelow === Infinity ? number : Math.max(node.sealedBelow, number);
+    node.sealedBelow = node.sealedBelow === Infinity ? number : Math.max(node.sealedBelow, number);
     this.#step(node, { kind: "sealed", number, answer: { ok: true, facts: this.#factsOf(node) } });
   }
 
@@ -619,10 +618,13 @@ export class SimulatedGroup {
     this.at(this.below(20), tick);
   }
 
+  /** A leg can deliver: the other runs, is reachable, is target, and refuses no stream of this generation. */
   #reaches(node: SimulatedNode, other: SimulatedNode, gate: Gate): boolean {
-    return other.alive && other.stoppedUntil <= this.trueMs && other.gate === null &&
-      !this.isCut(node.name, other.name) &&
-      other.sealedBelow <= gate.opening.generation.number;
+    if (!other.alive || other.stoppedUntil > this.trueMs || other.gate !== null) return false;
+    if (this.isCut(node.name, other.name)) return false;
+    if (this.#mutation === "target_not_sealed") return true;
+    const refusedBelow = Math.max(other.sealedBelow, other.history.at(-1)?.generation.number ?? 0);
+    return gate.opening.generation.number >= refusedBelow;
   }
 
   #write(node: SimulatedNode, gate: Gate): void {
