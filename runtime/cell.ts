@@ -239,7 +239,6 @@ export class Cell implements Ref<unknown>, Runnable {
     this.#executing = false;
     this.messages += served;
     if (this.#interrupted) this.#settle();
-    if (this.state !== RUNNING) this.queued = false;
     if (!this.queued) this.#giveRingsBack();
     return served;
   }
@@ -251,7 +250,7 @@ export class Cell implements Ref<unknown>, Runnable {
     while (rare.system.count > 0 && rare.ending === null) {
       const message = rare.system.shift();
       if (message.kind === "child_ended") this.family?.childEnded(message.child, message);
-      else if (message.incarnation === this.incarnation) this.#linkedEnded(message.path, message.reason);
+      else this.#linkedEnded(message.path, message.reason);
     }
     if (rare.ending !== null) return false;
     this.#interrupted = rare.tracers.length > 0;
@@ -485,7 +484,7 @@ export class Cell implements Ref<unknown>, Runnable {
     for (const linked of links) {
       linked.rare?.links.delete(this);
       if (reason.kind === "normal") continue;
-      linked.tellSystem({ kind: "linked_ended", path, incarnation: linked.incarnation, reason });
+      linked.tellSystem({ kind: "linked_ended", path, reason });
     }
   }
 

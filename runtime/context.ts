@@ -154,8 +154,7 @@ export class Context implements ActorContext<unknown> {
     invariant(other instanceof Cell, "only actors of one system are linked");
     if (other === this.cell) return;
     if (other.state === STOPPED) {
-      const { path, incarnation } = this.cell;
-      this.cell.tellSystem({ kind: "linked_ended", path, incarnation, reason: { kind: "not_running" } });
+      this.cell.tellSystem({ kind: "linked_ended", path: other.path, reason: { kind: "not_running" } });
       return;
     }
     other.needRare().links.add(this.cell);

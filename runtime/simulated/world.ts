@@ -26,6 +26,7 @@ export class SimulatedWorld {
   readonly random: SimulatedRandom;
   readonly scheduler: SimulatedScheduler;
   readonly log: Log & { readonly entries: LogEntry[] };
+  #timersAtOnce = 0;
 
   constructor(options: SimulatedWorldOptions = {}) {
     this.random = new SimulatedRandom(options.seed ?? 1);
@@ -51,8 +52,19 @@ export class SimulatedWorld {
   advance(ms: number): void {
     const untilMs = this.clock.now() + ms;
     this.settle();
-    while (this.clock.fireNext(untilMs)) this.settle();
+    while (this.#fireNext(untilMs)) this.settle();
     this.clock.moveTo(untilMs);
+  }
+
+  /** Counts timers that fire without time passing: a world that arms them for ever would never get past this moment. */
+  #fireNext(untilMs: number): boolean {
+    const beforeMs = this.clock.now();
+    const fired = this.clock.fireNext(untilMs);
+    this.#timersAtOnce = this.clock.now() > beforeMs ? 0 : this.#timersAtOnce + 1;
+    if (this.#timersAtOnce > TURNS_MAX) {
+      throw new Error("the simulated world does not come to rest at one moment");
+    }
+    return fired;
   }
 
   /** Like `settle`, and lets promises settle too. */
@@ -67,7 +79,7 @@ export class SimulatedWorld {
   async advanceAwaiting(ms: number): Promise<void> {
     const untilMs = this.clock.now() + ms;
     await this.settleAwaiting();
-    while (this.clock.fireNext(untilMs)) await this.settleAwaiting();
+    while (this.#fireNext(untilMs)) await this.settleAwaiting();
     this.clock.moveTo(untilMs);
   }
 }

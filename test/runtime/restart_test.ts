@@ -176,6 +176,7 @@ test("guard: a crash inside a nested callback ends the actor after the message u
         context.guard(() => {
           throw new Error("nested");
         })();
+        assert.equal(system.inspect("a")[0]?.state, "stopping", "its code is still on the stack");
       }
     },
   })));
@@ -209,13 +210,77 @@ test("kill: like kill -9: `stopping` is not called, children die too, the superv
   assert.equal(system.kill("nobody"), false);
 });
 
-test("kill: an actor may be killed while its `stopping` hangs", async () => {
+test("kill: an actor may be killed while its `stopping` hangs; when that returns later, nothing happens", async () => {
   const { world, system, player, heard } = stage();
-  const ref = system.start(kept(player("a", { stopping: () => new Promise(() => {}) })));
+  const releases: (() => void)[] = [];
+  const ref = system.start(
+    kept(player("a", { stopping: () => new Promise((resolve) => void releases.push(resolve)) })),
+  );
   ref.tell("stop");
   world.settle();
   assert.equal(system.inspect("a")[0]?.state, "stopping");
   assert.equal(system.kill("a"), true);
   await world.settleAwaiting();
   assert.deepEqual(heard(), ["a starts", "a stops: normal", "a starts"]);
+  ref.tell("stop");
+  world.settle();
+  releases[0]?.();
+  await world.settleAwaiting();
+  assert.equal(system.inspect("a")[0]?.state, "stopping", "the new incarnation's stop is its own");
+});
+
+test("stop: one that took its time within its bound is not timed out later", async () => {
+  const { world, system, player } = stage();
+  const stopping = () => new Promise<void>((resolve) => void world.clock.after(4_999, resolve));
+  system.start(kept(player("a", { stopping }))).tell("stop");
+  await world.advanceAwaiting(20_000);
+  assert.deepEqual(world.log.entries, []);
+  assert.equal(system.inspect("a")[0]?.incarnation, 2);
+});
+
+test("restart: between the crash and the end of its children a crashed actor runs no callback and gets no timer", async () => {
+  const { world, system, player, heard } = stage();
+  const hanging = player("child", { stopping: () => new Promise(() => {}) });
+  let callback: () => void = () => {};
+  let ran = 0;
+  const ref = system.start(kept(player("a", {
+    started: (context) => {
+      context.spawn({ ...kept(hanging), shutdownMs: 1_000 });
+      if (context.incarnation > 1) return;
+      callback = context.guard(() => ran += 1);
+      context.after(500, "late");
+    },
+  })));
+  heard();
+  ref.tell("boom");
+  await world.advanceAwaiting(600);
+  callback();
+  await world.advanceAwaiting(600);
+  assert.equal(ran, 0);
+  assert.deepEqual(heard(), ["child stops: shutdown", "a starts", "child starts"]);
+});
+
+test("restart: callbacks of an actor that is gone for good do not run either", () => {
+  const { world, system, player } = stage();
+  let ran = 0;
+  let callback: () => void = () => {};
+  system.start(
+    kept(player("a", { started: (context) => callback = context.guard(() => ran += 1) }), "temporary"),
+  );
+  system.kill("a");
+  world.settle();
+  callback();
+  assert.equal(ran, 0);
+});
+
+test("timers: a late period fires once and keeps its phase", () => {
+  const { world, system, player } = stage();
+  const times: number[] = [];
+  system.start(kept(player("a", {
+    started: (context) => void context.every(10, "each"),
+    received: (_message, context) => void times.push(context.now()),
+  })));
+  world.clock.moveTo(25);
+  world.advance(15);
+  assert.deepEqual(times, [25, 30, 40]);
 });

@@ -293,6 +293,7 @@ test("supervisor: rest_for_one with backoff holds the rest back too, and an earl
   scene.at("s/a").tell("boom");
   scene.world.settle();
   assert.deepEqual(scene.heard(), ["a starts", "b starts", "c starts"]);
+  assert.equal(scene.world.clock.nextDeadlineMs, undefined, "no wait is left");
   scene.world.advance(100);
   assert.deepEqual(scene.heard(), [], "the wait of b is over with the restart that took it along");
 });
@@ -469,4 +470,70 @@ test("root: two actors of one name, and names that are no path segment, are refu
   assert.throws(() => system.start(kept(player("a"))), /Cannot start actor "a"/);
   assert.throws(() => system.start(kept(player("a/b"))), /one path segment/);
   assert.throws(() => system.start(kept(player(""))), /one path segment/);
+});
+
+test("supervisor: its shutdown ends the waits for backoffs", () => {
+  const scene = stage();
+  const children = [{ ...kept(scene.player("a")), backoff: { firstMs: 50, maxMs: 50 } }];
+  const options = { name: "s", strategy: "one_for_one", intensity: GENEROUS, children } as const;
+  scene.system.start(kept(supervisor(options)));
+  scene.at("s/a").tell("boom");
+  scene.world.settle();
+  void scene.system.shutdown();
+  scene.world.settle();
+  assert.equal(scene.world.clock.nextDeadlineMs, undefined);
+});
+
+test("supervisor: a temporary child that is taken along by a sibling's crash is forgotten", () => {
+  const scene = stage();
+  const children = [kept(scene.player("a")), kept(scene.player("t"), "temporary")];
+  const options = { name: "s", strategy: "one_for_all", intensity: GENEROUS, children } as const;
+  scene.system.start(kept(supervisor(options)));
+  scene.at("s/a").tell("boom");
+  scene.world.settle();
+  assert.deepEqual(scene.system.inspect("s").map((report) => report.path), ["s", "s/a"]);
+});
+
+test("supervisor: one operation at a time: an earlier child's crash waits while the rest is being stopped", async () => {
+  const scene = stage();
+  const { system, world, player } = scene;
+  const releases: (() => void)[] = [];
+  const slow = player("slow", {
+    stopping: () => new Promise<void>((resolve) => void releases.push(resolve)),
+  });
+  const children = [kept(player("first")), kept(player("second")), kept(slow)];
+  system.start(kept(supervisor({ name: "s", strategy: "rest_for_one", intensity: GENEROUS, children })));
+  scene.heard();
+  scene.at("s/second").tell("boom");
+  world.settle();
+  scene.at("s/first").tell("boom");
+  world.settle();
+  releases[0]?.();
+  await world.settleAwaiting();
+  const first = ["slow stops: shutdown", "second starts", "slow starts"];
+  assert.deepEqual(scene.heard(), [...first, "slow stops: shutdown"]);
+  releases[1]?.();
+  await world.settleAwaiting();
+  assert.deepEqual(scene.heard(), ["second stops: shutdown", "first starts", "second starts", "slow starts"]);
+});
+
+test("supervisor: a child that is stopping by itself when it is terminated stays ended", async () => {
+  const scene = stage();
+  let release: () => void = () => {};
+  const slow = scene.player("slow", { stopping: () => new Promise<void>((resolve) => release = resolve) });
+  const options = {
+    name: "s",
+    strategy: "one_for_one",
+    intensity: GENEROUS,
+    children: [kept(slow)],
+  } as const;
+  const ref = scene.system.start(kept(supervisor(options)));
+  scene.at("s/slow").tell("stop");
+  scene.world.settle();
+  ref.tell({ kind: "terminate_child", name: "slow" });
+  scene.world.settle();
+  release();
+  await scene.world.settleAwaiting();
+  assert.equal(scene.at("s/slow").tell("x"), false);
+  assert.equal(scene.system.inspect("s/slow")[0]?.state, "stopped");
 });

@@ -195,3 +195,15 @@ test("link: is of one incarnation: after both restarted they no longer fall toge
   assert.equal(scene.system.inspect("a")[0]?.restarts, 2);
   assert.equal(scene.system.inspect("b")[0]?.restarts, 1);
 });
+
+test("link: an incarnation that ended normally takes its links with it", () => {
+  const scene = stage();
+  const a = scene.system.start(kept(scene.player("a")));
+  const started = (context: ActorContext<string>) => context.incarnation === 1 && context.link(a);
+  const b = scene.system.start(kept(scene.player("b", { started: (context) => void started(context) })));
+  b.tell("stop");
+  scene.world.settle();
+  a.tell("boom");
+  scene.world.settle();
+  assert.equal(scene.system.inspect("b")[0]?.incarnation, 2);
+});
