@@ -78,8 +78,7 @@ export class DirtyBitmap {
   touches(offset: number, length: number): boolean {
     if (length <= 0) return false;
     const last = Math.floor((offset + length - 1) / this.regionBytes);
-    const run = this.nextRun(Math.floor(offset / this.regionBytes), 1);
-    return run !== null && run.first <= last;
+    return this.nextRun(Math.floor(offset / this.regionBytes), 1, last + 1) !== null;
   }
 
   /** Marks every region that the range touches. True when any bit changed. */
@@ -129,12 +128,17 @@ export class DirtyBitmap {
     }
   }
 
-  /** The first run of marked regions at or after `from`, cut at `countMax`; null when there is none. */
-  nextRun(from: number, countMax = this.regionCount): RegionRun | null {
-    const first = this.#next(from, true);
-    if (first >= this.regionCount) return null;
-    const end = Math.min(this.#next(first, false), first + countMax);
-    return { first, count: end - first };
+  /**
+   * The first run of marked regions at or after `from` and before `end` (default: all), cut at `countMax` and at `end`;
+   * null when there is none.
+   */
+  nextRun(from: number, countMax = this.regionCount, end = this.regionCount): RegionRun | null {
+    const first = this.#next(from, { marked: true, end });
+    if (first >= end) return null;
+    return {
+      first,
+      count: this.#next(first, { marked: false, end: Math.min(end, first + countMax) }) - first,
+    };
   }
 
   /** 32 regions beginning at `word * 32`, the lowest bit first; 0 beyond the end. */
@@ -247,10 +251,11 @@ export class DirtyBitmap {
     return difference > 0;
   }
 
-  /** The first region at or after `from` whose bit is `marked`; `regionCount` when none is. */
-  #next(from: number, marked: boolean): number {
+  /** The first region at or after `from` whose bit is `marked`; `end` when none before it is. */
+  #next(from: number, search: { marked: boolean; end: number }): number {
+    const { marked, end } = search;
     let region = Math.max(0, from);
-    while (region < this.regionCount) {
+    while (region < end) {
       const index = Math.floor(region / REGIONS_PER_PAGE);
       const page = this.#pages[index] ?? null;
       if (page === null || page === FULL_PAGE) {
@@ -261,12 +266,10 @@ export class DirtyBitmap {
       const bit = region - index * REGIONS_PER_PAGE;
       const word = page[bit >>> 5] ?? 0;
       const wanted = (marked ? word : ~word) & (-1 << (bit & 31));
-      if (wanted !== 0) {
-        return Math.min(this.regionCount, region - (bit & 31) + 31 - Math.clz32(wanted & -wanted));
-      }
+      if (wanted !== 0) return Math.min(end, region - (bit & 31) + 31 - Math.clz32(wanted & -wanted));
       region += 32 - (bit & 31);
     }
-    return this.regionCount;
+    return end;
   }
 }
 

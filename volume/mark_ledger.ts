@@ -205,12 +205,12 @@ export class MarkLedger {
       let waiting = false;
       for (const marks of this.#peers.values()) {
         if (marks.shipping) this.#sweepPage(marks, range);
-        const next = marks.bits.nextRun(range.first, 1);
-        waiting ||= next !== null && next.first < range.end;
+        waiting ||= marks.bits.nextRun(range.first, 1, range.end) !== null;
       }
       if (!waiting) done.push(page.page);
     }
-    for (const page of done) this.#seqs.drop(page);
+    // Pages in use are soon needed again: only what grows beyond a working set is given back.
+    if (this.#seqs.pages > this.#seqPagesMax / 8) { for (const page of done) this.#seqs.drop(page); }
   }
 
   #sweepPage(marks: PeerMarks, range: { first: number; end: number }): void {
@@ -227,11 +227,12 @@ export class MarkLedger {
     range: { first: number; end: number },
     visit: (region: number) => void,
   ): void {
-    let run = marks.bits.nextRun(range.first, range.end - range.first);
-    while (run !== null && run.first < range.end) {
-      const end = Math.min(range.end, run.first + run.count);
+    const { bits } = marks;
+    let run = bits.nextRun(range.first, bits.regionCount, range.end);
+    while (run !== null) {
+      const end = run.first + run.count;
       for (let region = run.first; region < end; region += 1) visit(region);
-      run = marks.bits.nextRun(end, range.end - end);
+      run = bits.nextRun(end, bits.regionCount, range.end);
     }
   }
 
