@@ -44,7 +44,6 @@ export type SystemMessage =
   | {
     readonly kind: "linked_ended";
     readonly path: string;
-    readonly incarnation: number;
     readonly reason: StopReason;
   };
 
