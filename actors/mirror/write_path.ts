@@ -437,14 +437,15 @@ export class WritePath implements VolumePort {
     this.endTurn();
   }
 
+  /** The answer goes first: whoever waited for the range may be answered within `#leave`, and has seen this write. */
   #completed(operation: Operation): void {
-    this.#leave(operation);
     const request = operation.request;
     if (request !== null) {
       this.#answer(request, operation.error);
       request.slab?.release();
     }
     operation.payload = null;
+    this.#leave(operation);
     operation.onComplete?.();
     if (this.#onIdle !== null) this.#checkIdle();
   }

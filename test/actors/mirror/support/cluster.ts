@@ -251,6 +251,7 @@ export class Cluster implements NodeSurroundings {
       const sealed = await this.seal(other);
       if (sealed !== null) facts.set(other, sealed);
     }
+    this.client.forgetOpen();
     const own = facts.get(name);
     assert.ok(own !== undefined, `I6: ${name} is sealed before it is promoted`);
     const birth = this.record === null;
@@ -329,12 +330,39 @@ export class Cluster implements NodeSurroundings {
     return best?.name ?? null;
   }
 
+  /**
+   * What failover does when there is no source any more: seals, elects, promotes; false when nobody may be source. The new
+   * source must hold what was promised, and what it holds is the truth from then on.
+   */
+  async failOver(): Promise<boolean> {
+    // A change whose outcome is unknown: a majority may have it or not.
+    if (this.pending !== null && this.world.random.uint32() % 2 === 0) this.record = this.pending;
+    this.pending = null;
+    for (const node of this.nodes.values()) {
+      if (node.running && node.role === "mirror") await node.becomeTarget();
+    }
+    await this.pass(5);
+    const name = await this.elect();
+    if (name === null) return false;
+    const node = this.node(name);
+    this.checkPromises(node.lostCache ? "stable" : "completed", name);
+    this.client.ledger.settle((volume, offset) => node.disk(volume).peek(offset, SECTOR_BYTES));
+    await this.promote(name);
+    node.lostCache = false;
+    return true;
+  }
+
   // ---- faults -------------------------------------------------------------------------------------------------
 
   crash(name: string, kind: "killed" | "power_lost"): void {
     this.node(name).crash(kind);
-    if (name === this.source) this.client.port = null;
-    this.world.clock.after(DETECT_MS, () => this.#tellSource({ kind: "peer_down", node: name, cause: kind }));
+    if (name === this.source) {
+      this.client.port = null;
+      this.client.forgetOpen();
+    }
+    this.world.clock.after(DETECT_MS, () => {
+      if (!this.node(name).running) this.#tellSource({ kind: "peer_down", node: name, cause: kind });
+    });
   }
 
   async start(name: string): Promise<void> {

@@ -20,6 +20,13 @@ export class ModelClient {
   /** Called for each answer, in the turn in which it is given. */
   onAnswer: (asked: Asked) => void = () => {};
   answers = 0;
+  /** Grows when whoever was source cannot answer any more: an answer to an older question is two sources (I1). */
+  #life = 0;
+
+  /** What is not answered by now must never be. */
+  forgetOpen(): void {
+    this.#life += 1;
+  }
 
   write(range: { sector: number; sectors?: number; volume?: number; fua?: boolean }): Asked {
     return this.submit([this.writeRequest(range)])[0] as Asked;
@@ -94,6 +101,7 @@ export class ModelClient {
     onData?: (data: Uint8Array | null) => void;
   }): Pending {
     const change = more.change ?? null;
+    const life = this.#life;
     const asked: Asked = { change, answered: false, error: null, data: null };
     const sectors = change?.sectors ?? more.sectors ?? 0;
     let slab: Slab | null = null;
@@ -114,6 +122,7 @@ export class ModelClient {
       slab,
       complete: (error, data) => {
         assert.equal(asked.answered, false, "a request is answered once");
+        assert.equal(life, this.#life, "I1: answered after another source was made");
         this.answers += 1;
         asked.answered = true;
         asked.error = error;

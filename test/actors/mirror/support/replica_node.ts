@@ -229,7 +229,10 @@ export class ReplicaNode {
         group: GROUP,
         intentLog: this.#refOf<IntentLogMessage>(`intent_log:${GROUP}`),
         failover: this.#failover(),
-        event: (kind, fields) => this.events.push({ kind, fields }),
+        event: (kind, fields) => {
+          this.events.push({ kind, fields });
+          if (kind === "target_changed" && fields.state === "replicating") this.lostCache = false;
+        },
       },
     });
     return { spec, restart: "permanent" as const };
