@@ -28,7 +28,17 @@ const ENVIRONMENT = [
   "PATH",
   "PWD",
 ];
-const SYSTEM = ["hostname", "osRelease", "osUptime", "cpus", "loadavg", "systemMemoryInfo", "uid", "gid"];
+const SYSTEM = [
+  "hostname",
+  "osRelease",
+  "osUptime",
+  "cpus",
+  "loadavg",
+  "systemMemoryInfo",
+  "uid",
+  "gid",
+  "umask",
+];
 
 export function nodeFlags(options: FlagOptions): string[] {
   const { config, root, file, stateDir } = options;
@@ -54,6 +64,8 @@ export function nodeFlags(options: FlagOptions): string[] {
     listFlag("write", written, options),
     `--allow-net=${networkOf(config, options).map(escaped).join(",")}`,
     ...environment,
+    // lseek, fallocate and flock of the C library: holes, and locks that die with their process.
+    "--allow-ffi",
     ...(options.notify ? ["--allow-run=systemd-notify"] : []),
   ];
 }
