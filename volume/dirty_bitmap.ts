@@ -78,7 +78,7 @@ export class DirtyBitmap {
   touches(offset: number, length: number): boolean {
     if (length <= 0) return false;
     const last = Math.floor((offset + length - 1) / this.regionBytes);
-    return this.nextRun(Math.floor(offset / this.regionBytes), 1, last + 1) !== null;
+    return this.runWithin({ first: Math.floor(offset / this.regionBytes), end: last + 1 }) !== null;
   }
 
   /** Marks every region that the range touches. True when any bit changed. */
@@ -128,17 +128,19 @@ export class DirtyBitmap {
     }
   }
 
-  /**
-   * The first run of marked regions at or after `from` and before `end` (default: all), cut at `countMax` and at `end`;
-   * null when there is none.
-   */
-  nextRun(from: number, countMax = this.regionCount, end = this.regionCount): RegionRun | null {
-    const first = this.#next(from, { marked: true, end });
-    if (first >= end) return null;
-    return {
-      first,
-      count: this.#next(first, { marked: false, end: Math.min(end, first + countMax) }) - first,
-    };
+  /** The first run of marked regions at or after `from`, cut at `countMax`; null when there is none. */
+  nextRun(from: number, countMax = this.regionCount): RegionRun | null {
+    const first = this.#next(from, { marked: true, end: this.regionCount });
+    if (first >= this.regionCount) return null;
+    const end = Math.min(this.regionCount, first + countMax);
+    return { first, count: this.#next(first, { marked: false, end }) - first };
+  }
+
+  /** The first run of marked regions within `first` up to and without `end`, cut there; looks at nothing beyond. */
+  runWithin(range: { readonly first: number; readonly end: number }): RegionRun | null {
+    const first = this.#next(range.first, { marked: true, end: range.end });
+    if (first >= range.end) return null;
+    return { first, count: this.#next(first, { marked: false, end: range.end }) - first };
   }
 
   /** 32 regions beginning at `word * 32`, the lowest bit first; 0 beyond the end. */

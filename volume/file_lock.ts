@@ -162,6 +162,7 @@ function isAlive({ owner, self, lockFile }: { owner: Owner | null; self: Owner; 
   // The same pid started at another time, and we are it: the former one is gone.
   if (owner.pid === self.pid) return false;
   const startedTicks = startOf(owner.pid);
+  if (startedTicks === "gone") return false;
   if (startedTicks !== null) return owner.startedTicks === null || owner.startedTicks === startedTicks;
   try {
     process.kill(owner.pid, 0);
@@ -180,13 +181,19 @@ function currentBoot(): string | null {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat; the name in field 2 may hold blanks and brackets, so it is counted from its end. */
-function startOf(pid: number): string | null {
+/**
+ * Field 22 of /proc/<pid>/stat; the name in field 2 may hold blanks and brackets, so it is counted from its end. `gone`:
+ * there is certainly no such process; null: /proc does not tell.
+ */
+function startOf(pid: number): string | "gone" | null {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    // No such process, no /proc, or no permission: `isAlive` asks the kernel another way.
+  } catch (error) {
+    // Absent only counts where /proc shows processes at all: our own is there.
+    const absent = (error as NodeJS.ErrnoException).code === "ENOENT";
+    if (absent && fs.existsSync(`/proc/${process.pid}/stat`)) return "gone";
+    // No /proc, or no permission: `isAlive` asks the kernel another way.
     return null;
   }
 }

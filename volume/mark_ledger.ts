@@ -205,7 +205,7 @@ export class MarkLedger {
       let waiting = false;
       for (const marks of this.#peers.values()) {
         if (marks.shipping) this.#sweepPage(marks, range);
-        waiting ||= marks.bits.nextRun(range.first, 1, range.end) !== null;
+        waiting ||= marks.bits.runWithin(range) !== null;
       }
       if (!waiting) done.push(page.page);
     }
@@ -228,11 +228,11 @@ export class MarkLedger {
     visit: (region: number) => void,
   ): void {
     const { bits } = marks;
-    let run = bits.nextRun(range.first, bits.regionCount, range.end);
+    let run = bits.runWithin(range);
     while (run !== null) {
       const end = run.first + run.count;
       for (let region = run.first; region < end; region += 1) visit(region);
-      run = bits.nextRun(end, bits.regionCount, range.end);
+      run = bits.runWithin({ first: end, end: range.end });
     }
   }
 
