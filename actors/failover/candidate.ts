@@ -250,6 +250,7 @@ function membersAt(
   for (const replica of from.replicas) {
     const facts = from.promises.get(replica.node)?.facts;
     if (replica.node === from.node || replica.mode === "async" || facts === undefined) continue;
+    if (!from.record.replicas.includes(replica.node)) continue;
     if (!isFit(facts, from.record) || !samePosition(facts.position, own.position)) continue;
     const before = from.record.members.find((member) => member.node === replica.node)?.mode;
     if (replica.mode === "sync" && before !== "sync") continue;

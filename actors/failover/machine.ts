@@ -7,7 +7,7 @@
  * it, and only when durable.
  */
 import { invariant } from "../../runtime/invariant.ts";
-import { majorityOf } from "../../protocol/member_set.ts";
+import { type GroupRecord, majorityOf } from "../../protocol/member_set.ts";
 import type { Effect, GroupEvent, Moment } from "./effects.ts";
 import { Knowledge, type KnowledgeOptions } from "./knowledge.ts";
 import type { FailoverStatus, GroupSummary } from "./messages.ts";
@@ -84,9 +84,11 @@ export class GroupMachine {
     const votes = voters.filter((voter) => this.#known.isUp(voter)).length;
     const needed = majorityOf(voters.length);
     const leaseLeftMs = term === null ? null : term.leaseUntilMs - moment.nowMs;
+    const explanation = this.#state.explain(scene);
     return {
       group: this.#known.group,
-      ...this.#state.explain(scene),
+      ...explanation,
+      ...(explanation.cause === null && inForce !== null ? this.#difference(inForce) : {}),
       source: this.#source(moment.nowMs),
       generation: inForce?.generation.number ?? 0,
       record: inForce,
@@ -97,6 +99,20 @@ export class GroupMachine {
         needed,
       },
       leaseLeftMs,
+    };
+  }
+
+  /** The recorded configuration is in force, whatever the file says. */
+  #difference(record: GroupRecord): { readonly cause: string; readonly remedy: string } | null {
+    const configured = this.#known.plan.replicas.map((replica) => replica.node);
+    const same = configured.length === record.replicas.length &&
+      configured.every((node) => record.replicas.includes(node));
+    if (same) return null;
+    return {
+      cause: `the configuration names the replicas ${configured.join(", ")}, the record in force ${
+        record.replicas.join(", ")
+      }`,
+      remedy: "make the configuration name the recorded replicas; a change of replicas is applied by command",
     };
   }
 

@@ -126,7 +126,14 @@ export class VoterMachine {
         if (question.probe) return this.#askProbe({ asker, question }, around);
         break;
       case "record_requested":
-        break;
+        // Only the source speaks for its record; anything else is a fault of the sender.
+        if (question.record.source === asker.node) break;
+        around.emit({
+          kind: "note",
+          event: "foreign_record",
+          fields: { group: this.#group, from: asker.node },
+        });
+        return;
     }
     if (this.#step === null) this.#begin({ asker, question }, around);
     else if (this.#waiting.size < 2 * VOTERS_MAX) {

@@ -27,6 +27,8 @@ export class Electing implements GroupState {
   #electorate: readonly string[] = [];
   readonly #promises = new Map<string, PromiseFound>();
   readonly #refusals = new Map<string, Refused>();
+  /** Did not answer the canvass: asked again, but not waited for. */
+  #absent: ReadonlySet<string> = new Set();
   #askAgainAtMs = 0;
   /** Until then every voter may answer; after it, those that did decide. */
   #gatherUntilMs = 0;
@@ -110,7 +112,7 @@ export class Electing implements GroupState {
   #weigh(scene: Scene): Transition | null {
     const { known, nowMs } = scene;
     const open = this.#electorate.filter((node) => !this.#promises.has(node) && !this.#refusals.has(node));
-    const allIn = open.every((node) => known.peers.get(node)?.state === "down");
+    const allIn = open.every((node) => !known.isUp(node) || this.#absent.has(node));
     if (!allIn && nowMs < this.#gatherUntilMs) return null;
     const verdict = this.#judge(scene);
     if (verdict?.kind === "promote") {
@@ -120,6 +122,7 @@ export class Electing implements GroupState {
         return { to: "promoting", generation: this.#generation, promotion: verdict };
       }
       this.#canvassing = false;
+      this.#absent = new Set(open);
       known.raiseFloor(this.#generation.number);
       this.#ask(scene);
       return null;

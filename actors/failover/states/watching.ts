@@ -24,10 +24,9 @@ export class Watching implements GroupState {
       if (body.kind === "candidacy_offered" && mayStand(scene)) {
         return suspectAt(`the candidacy was offered by ${event.from}`, scene.nowMs, null);
       }
-      if (body.kind === "resigned" && body.successor !== null && body.successor !== scene.known.node) {
-        if (scene.known.heard?.generationId !== body.generation.id) return null;
-        return { to: "watching", holdBackUntilMs: scene.nowMs + scene.known.leaseMs };
-      }
+      const waitsForAnother = body.kind === "resigned" && body.successor !== null &&
+        body.successor !== scene.known.node && scene.known.heard?.generationId === body.generation.id;
+      if (waitsForAnother) return { to: "watching", holdBackUntilMs: scene.nowMs + scene.known.leaseMs };
     }
     return this.#look(scene);
   }
