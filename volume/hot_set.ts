@@ -21,9 +21,20 @@
  */
 import { invariant } from "../runtime/invariant.ts";
 
-/** Default span of a hot region, and how many are hot at most: 4 GiB of working set without metadata I/O. */
-export const HOT_REGION_BYTES_DEFAULT = 4 * 1024 * 1024;
+/** The largest span of a hot region, and how many are hot at most: 4 GiB of working set without metadata I/O. */
+export const HOT_REGION_BYTES_MAX = 4 * 1024 * 1024;
+/** Half the slots must cover the largest request (32 MiB) wherever it begins. */
+export const HOT_REGION_BYTES_MIN = 128 * 1024;
 export const HOT_CAPACITY_DEFAULT = 1024;
+
+/**
+ * Bytes of a hot region for a volume of `size` bytes: the smallest power of two with which all of the volume can be hot,
+ * within the bounds. What is hot when a node crashes is copied when it returns, so small volumes get small regions.
+ */
+export function hotRegionBytesFor(size: number): number {
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, size / HOT_CAPACITY_DEFAULT)));
+  return Math.min(HOT_REGION_BYTES_MAX, Math.max(HOT_REGION_BYTES_MIN, wanted));
+}
 
 const FREE = 0;
 const ADDING = 1;
@@ -109,6 +120,11 @@ export class HotSet {
     let drained = false;
     for (let region = first; region <= last; region += 1) drained = this.#unpin(region) || drained;
     return drained;
+  }
+
+  /** Whoever set pins is dead. */
+  unpinAll(): void {
+    this.#pins.fill(0);
   }
 
   get pinned(): boolean {

@@ -72,6 +72,12 @@ export interface IntentLog {
   /** Set once a write or flush of the log's own files failed: nothing can be heated any more (rule 7). */
   readonly failure: DiskOutcome;
 
+  /**
+   * Somebody else uses the log from here on: the one before is dead, however it ended. Its pins end, what it waited for
+   * is not answered any more, and nothing is being shipped to anybody. Marks stay.
+   */
+  takeOver(): void;
+
   /** True when a write there needs no metadata I/O now. Allocates nothing. */
   isHot(offset: number, length: number): boolean;
   /** `isHot`, and if so pins the range: it stays hot until `unpin`. Allocates nothing. Zero-length ranges are hot. */

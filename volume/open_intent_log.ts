@@ -20,8 +20,8 @@ import { type DirtyBitmap, REGION_BYTES_DEFAULT, type RegionRun } from "./dirty_
 import {
   type HeatRequest,
   HOT_CAPACITY_DEFAULT,
-  HOT_REGION_BYTES_DEFAULT,
   type HotPlan,
+  hotRegionBytesFor,
   HotSet,
 } from "./hot_set.ts";
 import {
@@ -80,7 +80,7 @@ export async function openIntentLog(options: IntentLogOptions): Promise<IntentLo
   const geometry = {
     size: options.size,
     regionBytes: options.regionBytes ?? REGION_BYTES_DEFAULT,
-    hotRegionBytes: options.hotRegionBytes ?? HOT_REGION_BYTES_DEFAULT,
+    hotRegionBytes: options.hotRegionBytes ?? hotRegionBytesFor(options.size),
   };
   const capacity = options.hotCapacity ?? HOT_CAPACITY_DEFAULT;
   invariant(capacity >= 32 && capacity <= HOT_CAPACITY_MAX, "the hot set has 32 to 4096 slots");
@@ -218,6 +218,8 @@ class FileIntentLog implements IntentLog {
   #committing: Promise<void> | null = null;
   #failure: DiskOutcome = null;
   #closed = false;
+  /** Counts those who used the log, so that a commit under way is not answered to the dead. */
+  #users = 0;
   #commits = 0;
 
   constructor(state: FileIntentLogState) {
@@ -239,6 +241,13 @@ class FileIntentLog implements IntentLog {
 
   get failure(): DiskOutcome {
     return this.#failure;
+  }
+
+  takeOver(): void {
+    this.#users += 1;
+    this.#waiting = [];
+    this.#hotSet.unpinAll();
+    for (const peer of this.peers) this.#ledger.setShipping(peer, false);
   }
 
   isHot(offset: number, length: number): boolean {
@@ -414,10 +423,13 @@ class FileIntentLog implements IntentLog {
         const plan = this.#hotSet.plan(this.#waiting);
         if (plan.granted.length === 0 && plan.evicted.length === 0) return;
         const granted = this.#waiting.splice(0, plan.granted.length);
+        const user = this.#users;
         const outcome = await this.#commit(plan);
+        // Whoever asked may be dead by now, and its pins are ended with it.
+        if (user !== this.#users) granted.length = 0;
         if (outcome === null) this.#hotSet.committed(plan);
         else {
-          this.#hotSet.failed(plan);
+          this.#hotSet.failed({ ...plan, granted });
           this.#failure ??= outcome;
         }
         for (const request of granted) request.done(outcome);

@@ -13,7 +13,7 @@ import { bitmapFileBytes } from "./bitmap_file.ts";
 import type { BlockDevice, DiskFailure } from "./block_device.ts";
 import type { DeviceOpener, OpenedDevice } from "./device_opener.ts";
 import { REGION_BYTES_DEFAULT } from "./dirty_bitmap.ts";
-import { HOT_REGION_BYTES_DEFAULT } from "./hot_set.ts";
+import { hotRegionBytesFor } from "./hot_set.ts";
 import type { IntentLog } from "./intent_log.ts";
 import { INTENT_LOG_FILE_BYTES, openIntentLog, type PeerBitmapDevice } from "./open_intent_log.ts";
 import { OpenFailure } from "./open_failure.ts";
@@ -195,7 +195,7 @@ async function newSuperblock(
     groupId: null,
     size: options.size,
     regionBytes: options.regionBytes ?? REGION_BYTES_DEFAULT,
-    hotRegionBytes: options.hotRegionBytes ?? HOT_REGION_BYTES_DEFAULT,
+    hotRegionBytes: options.hotRegionBytes ?? hotRegionBytesFor(options.size),
     diskState: "empty",
     zero,
     history: [],

@@ -137,6 +137,9 @@ export function uriOf(cluster: DemoCluster, node: DemoNode): string {
   return `nbd://127.0.0.1:${cluster.nbdPorts.get(node)}/${DEMO_VOLUME}`;
 }
 
+/** How much of the volume the journal goes round in. */
+const JOURNAL_BYTES = 8 * 1024 * 1024;
+
 /** Small numbered records behind the input, round and round: what a database's log looks like to a disk. */
 class Journal {
   readonly #from: number;
@@ -145,7 +148,7 @@ class Journal {
 
   constructor({ from, to }: { from: number; to: number }) {
     this.#from = from;
-    this.#records = Math.floor((to - from) / BLOCK_BYTES);
+    this.#records = Math.floor(Math.min(to - from, JOURNAL_BYTES) / BLOCK_BYTES);
     if (this.#records < 64) {
       throw new Error("Cannot run the demo: the volume is too small (try: a larger --size)");
     }
@@ -158,8 +161,7 @@ class Journal {
     for (let at = 0; at < BLOCK_BYTES; at += text.length) {
       bytes.set(new TextEncoder().encode(text).subarray(0, BLOCK_BYTES - at), at);
     }
-    // A stride that shares no factor with most counts scatters the records over the volume.
-    return { offset: this.#from + ((number * 7919) % this.#records) * BLOCK_BYTES, bytes };
+    return { offset: this.#from + (number % this.#records) * BLOCK_BYTES, bytes };
   }
 }
 

@@ -10,6 +10,7 @@ import { MemoryDisk } from "../../volume/memory_device.ts";
 import { MemoryShelf } from "../../volume/memory_shelf.ts";
 import { OpenFailure } from "../../volume/open_failure.ts";
 import { fileDeviceOpener } from "../../volume/open_file_device.ts";
+import { hotRegionBytesFor } from "../../volume/hot_set.ts";
 import { type GroupStoreOptions, openGroupStore } from "../../volume/open_group_store.ts";
 import { pattern } from "./block_device_suite.ts";
 import { fullSuperblock, ID_A, ID_B } from "./support/superblocks.ts";
@@ -273,7 +274,7 @@ test("group store: on files: created, closed, opened again, taken over, refused 
     assert.equal(await store.volumes[0]?.device.write(0, pattern(4096, 1)), null);
     const again = await openGroupStore(options);
     assert.ok(!(again instanceof OpenFailure), String(again));
-    assert.equal(logOf(again).dirtyBytes("beta"), 4 * 2 ** 20);
+    assert.equal(logOf(again).dirtyBytes("beta"), log.hotRegionBytes);
     assert.equal(await again.closeClean(), null);
     assert.deepEqual(fs.readdirSync(`${disk}.holdfast`).sort(), ["bitmap-beta", "intent_log", "superblock"]);
     assert.equal(fs.statSync(disk).size, SIZE);
