@@ -30,21 +30,21 @@ const step = fc.oneof(
   },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("unpin" as const) }) },
   {
-    weight: 10,
-    arbitrary: fc.record({ kind: fc.constant("tick" as const), answers: fc.integer({ min: 1, max: 12 }) }),
+    weight: 16,
+    arbitrary: fc.record({ kind: fc.constant("tick" as const), answers: fc.integer({ min: 1, max: 30 }) }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("flush_local" as const) }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("connect" as const), peer }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("disconnect" as const), peer }) },
   {
-    weight: 6,
+    weight: 8,
     arbitrary: fc.record({
       kind: fc.constant("apply" as const),
       peer,
       frames: fc.integer({ min: 1, max: 40 }),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant("flush_peer" as const), peer }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("flush_peer" as const), peer }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("crash_peer" as const), peer }) },
   {
     weight: 8,
@@ -55,8 +55,8 @@ const step = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("prove_equal" as const), peer }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("persist" as const) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("crash" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("persist" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("crash" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -107,6 +107,7 @@ test("intent log: I3, I4: for any crash point, every region that may differ is m
         const model = new MirrorModel(seed);
         await model.open(true);
         model.connect("beta");
+        model.connect("gamma");
         for (const taken of steps) {
           await perform(model, taken);
           await model.tick(0);

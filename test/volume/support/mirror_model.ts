@@ -335,6 +335,11 @@ export class MirrorModel {
         if (marks.has(region)) continue;
         const local = this.#local(region);
         assert.equal(
+          this.#durable[region],
+          local,
+          `${when}: region ${region} is not stable here and not marked towards ${name}`,
+        );
+        assert.equal(
           peer.content[region],
           local,
           `${when}: region ${region} differs on ${name} and is not marked`,
