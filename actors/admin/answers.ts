@@ -20,6 +20,8 @@ export async function gatherStatus(environment: AdminEnvironment): Promise<Statu
     environment.failoverStatus(),
     ...config.groups.map(({ name }) => environment.replicaStatus(name)),
   ]);
+  const nodes = environment.nodes();
+  const absent = new Set(nodes.filter(({ opinion }) => opinion !== "up").map((each) => each.node));
   return {
     cluster: config.cluster,
     node,
@@ -31,13 +33,19 @@ export async function gatherStatus(environment: AdminEnvironment): Promise<Statu
     configFile: config.file,
     listen: nodeNamed(config, node)?.listen.map(({ text }) => text) ?? [],
     health: environment.health(),
-    nodes: environment.nodes(),
-    groups: config.groups.map((group, index) => ({
-      config: group,
-      failover: failover?.find((status) => status.group === group.name) ?? null,
-      replica: replicas[index] ?? { kind: "none" },
-      heard: environment.heard(group.name),
-    })),
+    nodes,
+    groups: config.groups.map((group, index) => {
+      const own = failover?.find((status) => status.group === group.name) ?? null;
+      const replica = replicas[index] ?? { kind: "none" };
+      return {
+        config: group,
+        failover: own,
+        replica,
+        source: replica.kind === "none" ? environment.source(group.name) : own?.source ?? null,
+        absent: group.replicas.map((each) => each.node).filter((each) => absent.has(each)),
+        heard: environment.heard(group.name),
+      };
+    }),
     nbdUris: (of, volume) => environment.nbdUris(of, volume),
   };
 }

@@ -30,6 +30,8 @@ export interface AdminEnvironment {
   /** Resolves after `delayMs`, or when `cancelled` does. */
   wait(delayMs: number, cancelled: Promise<void>): Promise<void>;
   actors(): ActorsReport;
+  /** At once, as a bug of its own would end it. False: nobody runs at that path. */
+  killActor(path: string): boolean;
   metricsText(): Promise<string>;
   /** Who is source of the group, as far as this node knows. */
   source(group: string): string | null;

@@ -39,8 +39,10 @@ const SOURCELESS_BY_FAILOVER = {
 const ROWS: readonly Row[] = [
   {
     state: "stopped",
-    fits: ({ failover }) =>
-      failover === null ? { cause: "the failover actor of this node does not answer" } : null,
+    fits: ({ failover, replica }) =>
+      failover === null && replica.kind !== "none"
+        ? { cause: "the failover actor of this node does not answer" }
+        : null,
   },
   {
     // A source that may not go on, and a group that cannot get one.
@@ -76,6 +78,14 @@ const ROWS: readonly Row[] = [
     fits: ({ replica }) =>
       replica.kind === "silent" ? { cause: replica.cause, remedy: "holdfast actors --tree" } : null,
   },
+  {
+    // Only a node that is not the source gets here with somebody absent: the source sees its legs.
+    state: "degraded",
+    fits: ({ replica, absent }) =>
+      replica.kind !== "mirror" && absent.length > 0
+        ? { cause: `not up: ${absent.join(", ")}`, remedy: "see the state of these nodes" }
+        : null,
+  },
 ];
 
 /** Exactly one state; `cause` and `remedy` are there whenever it is not `in_service`. */
@@ -93,8 +103,10 @@ export function judgeGroup(facts: GroupFacts): GroupJudgement {
   return { state: "in_service", cause: null, remedy: null };
 }
 
-function sourceless({ failover }: GroupFacts, state: GroupState): Finding | null {
-  if (failover === null || failover.source !== null) return null;
+function sourceless({ failover, source }: GroupFacts, state: GroupState): Finding | null {
+  if (source !== null) return null;
+  // A node without a replica has no failover of its own to tell more.
+  if (failover === null) return state === "electing" ? {} : null;
   return SOURCELESS_BY_FAILOVER[failover.state] === state ? failover : null;
 }
 

@@ -13,6 +13,7 @@ import {
   ADMIN_PATHS,
   type AdminAnswer,
   type AdminCommand,
+  parseActorKill,
   parseAdminCommand,
 } from "../../protocol/admin_messages.ts";
 import { answerEvents, answerStatus } from "./answers.ts";
@@ -47,7 +48,14 @@ export function createHttpApp({ environment, command }: HttpAppOptions): HttpHan
     context.body(await environment.metricsText(), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     }));
-  app.post(ADMIN_PATHS.commands, (context) => commands(context.req.raw, command));
+  app.post(ADMIN_PATHS.commands, async (context) => {
+    const wanted = await posted(context.req.raw, parseAdminCommand);
+    return wanted instanceof Response ? wanted : Response.json(await command(wanted, COMMAND_DEADLINE_MS));
+  });
+  app.post(ADMIN_PATHS.actors, async (context) => {
+    const wanted = await posted(context.req.raw, parseActorKill);
+    return wanted instanceof Response ? wanted : Response.json(kill(wanted.kill, environment));
+  });
   app.notFound((context) =>
     problem({
       status: 404,
@@ -82,7 +90,11 @@ async function events(context: Context, environment: AdminEnvironment): Promise<
     : context.json(report);
 }
 
-async function commands(request: Request, command: HttpAppOptions["command"]): Promise<Response> {
+/** What was posted, checked, or the answer that refuses it. */
+async function posted<T extends object>(
+  request: Request,
+  parse: (value: unknown) => T | { readonly wrong: string },
+): Promise<T | Response> {
   if (!/^application\/json(;|$)/i.test(request.headers.get("content-type") ?? "")) {
     return problem({ status: 415, title: "a command is JSON", remedy: "content-type: application/json" });
   }
@@ -90,12 +102,17 @@ async function commands(request: Request, command: HttpAppOptions["command"]): P
   if (text === null) {
     return problem({ status: 413, title: `a command has at most ${BODY_BYTES_MAX} bytes`, remedy: "less" });
   }
-  const parsed = parsedJson(text);
-  const wanted = parsed === undefined ? { wrong: "the body is no JSON" } : parseAdminCommand(parsed);
-  if ("wrong" in wanted) {
-    return problem({ status: 400, title: wanted.wrong, remedy: "holdfast --help lists the commands" });
-  }
-  return Response.json(await command(wanted, COMMAND_DEADLINE_MS));
+  const value = parsedJson(text);
+  const wanted = value === undefined ? { wrong: "the body is no JSON" } : parse(value);
+  if (!("wrong" in wanted)) return wanted;
+  return problem({ status: 400, title: wanted.wrong, remedy: "holdfast --help lists the commands" });
+}
+
+/** Killing the admin actor closes the very door that the answer goes through: the answer then is a cut connection. */
+function kill(path: string, environment: AdminEnvironment): AdminAnswer {
+  if (environment.killActor(path)) return { ok: true, result: { killed: path } };
+  const message = `Cannot kill the actor "${path.slice(0, 200)}": none runs at that path`;
+  return { ok: false, refusal: { kind: "usage", message, remedy: "holdfast actors lists them" } };
 }
 
 /** `null`: it is longer than allowed; no more than that is ever held. */

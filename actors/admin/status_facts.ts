@@ -30,6 +30,10 @@ export interface GroupFacts {
   /** `null`: failover did not answer. */
   readonly failover: FailoverStatus | null;
   readonly replica: ReplicaAnswer;
+  /** Who is source, as far as this node knows: by its own failover, or by what others said. */
+  readonly source: string | null;
+  /** Nodes with a replica that are not up. */
+  readonly absent: readonly string[];
   /** What the other nodes said last in their heartbeats. */
   readonly heard: ReadonlyMap<string, GroupSummary>;
 }

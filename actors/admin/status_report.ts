@@ -58,8 +58,7 @@ function otherNode(opinion: NodeOpinion, facts: StatusFacts): NodeStatus {
 }
 
 function groupStatus(group: GroupFacts, facts: StatusFacts): GroupStatus {
-  const { config, failover } = group;
-  const source = failover?.source ?? null;
+  const { config, failover, source } = group;
   const judgement: { state: GroupState; cause: string | null; remedy: string | null } = judgeGroup(group);
   const volumes: Record<string, VolumeStatus> = {};
   for (const { name, sizeBytes } of config.volumes) {
@@ -70,13 +69,17 @@ function groupStatus(group: GroupFacts, facts: StatusFacts): GroupStatus {
   return {
     ...judgement,
     source,
-    generation: failover?.generation ?? 0,
+    generation: failover?.generation ?? highestHeard(group),
     memberSet: failover?.record?.members.map((member) => member.node) ?? [],
     quorum: failover?.quorum ?? unknownQuorum(config.replicas.length),
     volumes,
     replicas,
     application: [],
   };
+}
+
+function highestHeard({ heard }: GroupFacts): number {
+  return Math.max(0, ...[...heard.values()].map(({ generation }) => generation));
 }
 
 function unknownQuorum(voters: number): GroupStatus["quorum"] {

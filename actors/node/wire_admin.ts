@@ -61,6 +61,10 @@ function adminEnvironment(parts: NodeParts): AdminEnvironment {
     ...eventQuestions(parts),
     wait: (delayMs, cancelled) => wait(system, delayMs, cancelled),
     actors: () => actorsReport(system, node),
+    killActor: (path) => {
+      system.log.warn("actor_killed", { path, cause: "a person or a test asked for it" });
+      return system.kill(path);
+    },
     metricsText: async () => {
       parts.metrics.show(await answerStatus(environment));
       return await system.metrics.text();

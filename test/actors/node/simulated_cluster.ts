@@ -18,7 +18,8 @@ import { isStreamEnd } from "../../../transports/transport.ts";
 import { connectNbd, type NbdClient } from "../../../volume/nbd/client.ts";
 import { MemoryShelf } from "../../../volume/memory_shelf.ts";
 
-export const VOLUME_BYTES = 1024 * 1024;
+/** Several hot regions, so that a partial resync is less than a full one. */
+export const VOLUME_BYTES = 16 * 1024 * 1024;
 
 interface Host {
   readonly shelf: MemoryShelf;
