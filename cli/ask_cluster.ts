@@ -93,6 +93,20 @@ export async function command(
   throw nothingReachable(doing, unreachable);
 }
 
+/** Posts to the one node that was named. */
+export async function order(
+  shared: SharedOptions,
+  asked: { readonly path: string; readonly body: unknown; readonly doing: string },
+): Promise<Readonly<Record<string, unknown>>> {
+  const [target] = targetsOf(shared).targets;
+  if (target === undefined) throw nothingReachable(asked.doing, new Map());
+  const { path, body, doing } = asked;
+  const outcome = await askJson(target, { path, body, timeoutMs: shared.timeoutMs });
+  if (outcome.ok) return resultOf(outcome.value, doing);
+  if (outcome.kind !== "refused") throw perhapsDone(doing, target, outcome);
+  throw nothingReachable(doing, new Map([[target.node, outcome.cause]]));
+}
+
 async function sourceFirst(targets: readonly Target[], group: string): Promise<readonly Target[]> {
   const question = {
     path: ADMIN_PATHS.status,

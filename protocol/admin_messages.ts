@@ -8,6 +8,7 @@
  *                                with nothing new the answer comes late, at most so much later (long poll)
  *   GET  /metrics                Prometheus text
  *   POST /api/v1/commands        an AdminCommand → AdminAnswer, always with status 200 when the node understood it
+ *   POST /api/v1/actors          an ActorKill → AdminAnswer, for this very node and never passed on
  *
  * Field names are the stable ones of `status --json`. Long poll, because it passes every proxy and needs no second
  * protocol at either end; server-sent events would have been the other choice.
@@ -177,6 +178,25 @@ export interface ActorLine {
 export interface ActorsReport {
   readonly node: string;
   readonly actors: readonly ActorLine[];
+}
+
+/**
+ * Ends one actor at once, as a bug of its own would; its supervisor starts it again. For tests, and for a person whose
+ * node has one actor that hangs. No door leads to it from another machine.
+ */
+export interface ActorKill {
+  readonly kill: string;
+}
+
+/** An order to kill as it came off the wire, or what is wrong with it. */
+export function parseActorKill(value: unknown): ActorKill | { readonly wrong: string } {
+  if (!isObject(value)) return { wrong: "the order is not an object" };
+  const { kill, ...others } = value;
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) {
+    return { wrong: `an order to actors has no field ${JSON.stringify(unknown.slice(0, 60))}` };
+  }
+  return typeof kill === "string" && kill !== "" ? { kill } : { wrong: "kill is not the path of an actor" };
 }
 
 // ---- events ----

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type AdminCommand, parseAdminAnswer, parseAdminCommand } from "../../protocol/admin_messages.ts";
+import {
+  type AdminCommand,
+  parseActorKill,
+  parseAdminAnswer,
+  parseAdminCommand,
+} from "../../protocol/admin_messages.ts";
 
 const commands: readonly AdminCommand[] = [
   { kind: "mirror_pause", group: "db" },
@@ -55,4 +60,13 @@ test("admin: no JSON whatever makes the parsers throw", () => {
     parseAdminCommand(value);
     parseAdminAnswer(value);
   }));
+});
+
+test("admin: an order to kill an actor is read, and anything beside its path is refused", () => {
+  assert.deepEqual(parseActorKill({ kill: "node/admin" }), { kill: "node/admin" });
+  assert.deepEqual(parseActorKill({ kill: "" }), { wrong: "kill is not the path of an actor" });
+  assert.deepEqual(parseActorKill({ kill: "node", force: true }), {
+    wrong: 'an order to actors has no field "force"',
+  });
+  assert.deepEqual(parseActorKill(["node"]), { wrong: "the order is not an object" });
 });
