@@ -67,6 +67,7 @@ export class Rare {
   readonly watchers = new Set<Watcher>();
   readonly links = new Set<Cell>();
   readonly names = new Set<string>();
+  family: Family | null = null;
   tracers: Tracer[] = [];
   ending: Ending | null = null;
   lastError: string | null = null;
@@ -82,7 +83,6 @@ export class Cell implements Ref<unknown>, Runnable {
   readonly limits: LaneLimits;
   /** Of the living incarnation. */
   context: Context | null = null;
-  family: Family | null = null;
   rare: Rare | null = null;
   #behavior: Behavior<unknown> | null = null;
   #control: Ring<unknown> | null = null;
@@ -113,6 +113,14 @@ export class Cell implements Ref<unknown>, Runnable {
   get path(): string {
     const { parent } = this;
     return parent === null || parent.parent === null ? this.name : `${parent.path}/${this.name}`;
+  }
+
+  get family(): Family | null {
+    return this.rare?.family ?? null;
+  }
+
+  set family(family: Family | null) {
+    this.needRare().family = family;
   }
 
   get restarts(): number {

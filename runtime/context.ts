@@ -103,13 +103,13 @@ export class Context implements ActorContext<unknown> {
 
   after(delayMs: number, message: unknown): TimerHandle {
     if (!this.alive) return DEAD_TIMER;
-    return this.#own(new ActorTimer(this, message, { delayMs: Math.max(0, delayMs), periodMs: 0 }));
+    return this.own(new ActorTimer(this, message, { delayMs: Math.max(0, delayMs), periodMs: 0 }));
   }
 
   every(periodMs: number, message: unknown): TimerHandle {
     invariant(periodMs > 0, "a period is longer than nothing");
     if (!this.alive) return DEAD_TIMER;
-    return this.#own(new ActorTimer(this, message, { delayMs: periodMs, periodMs }));
+    return this.own(new ActorTimer(this, message, { delayMs: periodMs, periodMs }));
   }
 
   cancel(timer: TimerHandle): void {
@@ -133,7 +133,7 @@ export class Context implements ActorContext<unknown> {
     const path = typeof target === "string" ? target : target.path;
     const watch = new ActorWatch(path, this, onDown);
     if (!this.alive) return watch;
-    this.#own(watch);
+    this.own(watch);
     if (typeof target !== "string" && isRemoteTarget(target)) watch.takeOff = target.watchRemote(watch);
     else {
       const cell = typeof target === "string" ? this.cell.system.cellAt(target) : (target as Ref<unknown>);
@@ -193,7 +193,8 @@ export class Context implements ActorContext<unknown> {
     if (this.alive) this.cell.end({ reason, orderly: true });
   }
 
-  #own<T extends Belonging>(belonging: T): T {
+  /** Something that dies with this incarnation. Not private: a class with private methods costs a word per instance. */
+  own<T extends Belonging>(belonging: T): T {
     (this.#belongings ??= new Set()).add(belonging);
     return belonging;
   }
