@@ -41,7 +41,11 @@ function report(result: FileResult): void {
 
 /** A tool's verdict over the whole tree counts as one test case. */
 async function check(name: string, args: readonly string[]): Promise<void> {
-  const ended = await runProcess(thisDeno().binary, args, { cwd: root, limitMs: CHECK_LIMIT_MS });
+  const ended = await runProcess(thisDeno().binary, args, {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1" },
+    limitMs: CHECK_LIMIT_MS,
+  });
   report({
     ...ended,
     label: `check: ${name}`,
@@ -103,7 +107,7 @@ async function main(): Promise<number> {
         const sources = files.filter((file) => file.endsWith(".ts"));
         await check("types", ["check", "--quiet", ...sources]);
         await check("lint", ["lint", "--quiet"]);
-        await check("format", ["fmt", "--check", "--quiet"]);
+        await check("format", ["fmt", "--check"]);
         break;
       }
       case "tidy":
