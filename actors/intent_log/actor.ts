@@ -130,6 +130,8 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
   #answer(): StoreAnswer {
     switch (this.#state.kind) {
       case "open":
+        // Lent to one at a time: whoever had it before is dead, and may have been killed in the middle of a write.
+        for (const { intentLog } of this.#state.store.volumes) intentLog.takeOver();
         return { ok: true, store: this.#state.lent };
       case "refused":
         return { ok: false, cause: this.#state.cause, remedy: this.#state.remedy };
