@@ -10,8 +10,9 @@ import type { Effect, GroupEvent, VoteReady } from "./effects.ts";
 import type { FailoverOptions } from "./environment.ts";
 import { GroupMachine } from "./machine.ts";
 import type { FailoverMessage, StopOutcome, VoteFile, VoteOpened } from "./messages.ts";
-import { parseRemote } from "./remote_messages.ts";
-import { BLANK_VOTE, decodeVote, encodeVote, isShapeProblem } from "./vote_format.ts";
+import { parseRemote } from "./remote_shapes.ts";
+import { BLANK_VOTE, decodeVote, encodeVote } from "./vote_format.ts";
+import { isShapeFailure } from "../../protocol/shape.ts";
 
 export type { FailoverMessage } from "./messages.ts";
 
@@ -141,8 +142,8 @@ class Failover implements Behavior<FailoverMessage> {
   #remote(message: Extract<FailoverMessage, { kind: "remote" }>): void {
     const body = parseRemote(message.body);
     const { environment } = this.#options;
-    if (body.kind === "malformed") {
-      environment.event("malformed_message", { from: message.from, problem: body.problem });
+    if (isShapeFailure(body)) {
+      environment.event("malformed_message", { from: message.from, problem: body.detail });
       return;
     }
     const group = this.#groups.get(body.group);
@@ -260,10 +261,10 @@ function readVote(opened: VoteOpened, group: string): VoteReady {
   if (!opened.ok) return opened;
   if (opened.file.payload === null) return { ok: true, vote: BLANK_VOTE };
   const vote = decodeVote(opened.file.payload);
-  if (!isShapeProblem(vote)) return { ok: true, vote };
+  if (!isShapeFailure(vote)) return { ok: true, vote };
   return {
     ok: false,
-    cause: `the vote file of group ${group} holds something else: ${vote.problem}`,
+    cause: `the vote file of group ${group} holds something else: ${vote.detail}`,
     remedy: `move votes/${group} in the state directory aside only if this node's vote was never used`,
   };
 }

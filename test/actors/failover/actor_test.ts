@@ -13,8 +13,9 @@ import type {
   StopOutcome,
   VoteFile,
 } from "../../../actors/failover/messages.ts";
-import { decodeVote, isShapeProblem } from "../../../actors/failover/vote_format.ts";
+import { decodeVote } from "../../../actors/failover/vote_format.ts";
 import { type ActorSystem, type Ref, type ReplyTo, SimulatedWorld } from "../../../runtime/mod.ts";
+import { isShapeFailure } from "../../../protocol/shape.ts";
 
 const EMPTY: ReplicaFacts = {
   groupId: null,
@@ -125,7 +126,7 @@ test("failover actor: a group of one replica is born, with the vote durable befo
   assert.equal(stage.openings.length, 1);
   assert.ok(stage.stored !== null);
   const vote = decodeVote(stage.stored);
-  assert.ok(!isShapeProblem(vote));
+  assert.ok(!isShapeFailure(vote));
   assert.deepEqual(vote.record, stage.openings[0]?.record);
   const { state, source, cause } = await stage.status();
   assert.deepEqual([state, source, cause], ["in_service", "alpha", null]);

@@ -8,17 +8,14 @@
  */
 import type { Effect, GroupEvent } from "../../../actors/failover/effects.ts";
 import { GroupMachine } from "../../../actors/failover/machine.ts";
-import type { FailoverStatus, Opening, ReplicaDisk, ReplicaPlan } from "../../../actors/failover/messages.ts";
-import { parseRemote, type RemoteFailover } from "../../../actors/failover/remote_messages.ts";
-import {
-  BLANK_VOTE,
-  decodeVote,
-  encodeVote,
-  isShapeProblem,
-  type Vote,
-} from "../../../actors/failover/vote_format.ts";
+import type { FailoverStatus, Opening, ReplicaPlan } from "../../../actors/failover/messages.ts";
+import type { RemoteFailover } from "../../../actors/failover/remote_messages.ts";
+import { parseRemote } from "../../../actors/failover/remote_shapes.ts";
+import { BLANK_VOTE, decodeVote, encodeVote, type Vote } from "../../../actors/failover/vote_format.ts";
 import { type GroupRecord, majorityOf, type Member } from "../../../protocol/member_set.ts";
-import { extendHistory, type History, type Position } from "../../../protocol/position.ts";
+import { extendHistory } from "../../../protocol/position.ts";
+import { isShapeFailure } from "../../../protocol/shape.ts";
+import { type Gate, SimulatedNode } from "./simulated_node.ts";
 
 /** Ways to break the world around the machines, to prove that the checker sees it. */
 export type Mutation =
@@ -44,70 +41,6 @@ export interface GroupOptions {
   readonly delayMaxMs?: number;
   /** A clock may run this much too fast or too slow. */
   readonly drift?: number;
-}
-
-interface Gate {
-  readonly opening: Opening;
-  open: boolean;
-  untilMs: number;
-  untilWallMs: number;
-  /** Every set that may be in force: the recorded one and those asked for since. */
-  sets: (readonly Member[])[];
-  changing: boolean;
-  draining: boolean;
-  seq: number;
-  pending: { readonly id: number; readonly seq: number }[];
-}
-
-export class SimulatedNode {
-  readonly name: string;
-  // durable
-  vote: Uint8Array | null = null;
-  applied = new Set<number>();
-  stable: Position = { generation: 0, seq: 0 };
-  history: History = [];
-  groupId: string | null = null;
-  disk: ReplicaDisk = "empty";
-  // of the process
-  machine: GroupMachine | null = null;
-  process = 0;
-  gate: Gate | null = null;
-  position: Position = { generation: 0, seq: 0 };
-  sealedBelow = 0;
-  following: string | null = null;
-  healthy = true;
-  stoppedUntil = 0;
-  readonly held: (() => void)[] = [];
-  wakeAt = Infinity;
-  // clocks
-  rate = 1;
-  offsetMs = 0;
-  /** The monotonic clock stands still in a suspend; the wall clock does not. */
-  suspendedMs = 0;
-  suspendedSince: number | null = null;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  get alive(): boolean {
-    return this.machine !== null;
-  }
-
-  now(trueMs: number): number {
-    const standing = this.suspendedMs + (this.suspendedSince === null ? 0 : trueMs - this.suspendedSince);
-    return this.offsetMs + (trueMs - standing) * this.rate;
-  }
-
-  wall(trueMs: number): number {
-    return 1_700_000_000_000 + trueMs * this.rate;
-  }
-
-  holds(trueMs: number): boolean {
-    const { gate } = this;
-    return this.alive && gate !== null && gate.open && this.now(trueMs) < gate.untilMs &&
-      this.wall(trueMs) < gate.untilWallMs;
-  }
 }
 
 export class SimulatedGroup {
@@ -269,7 +202,7 @@ export class SimulatedGroup {
   #readVote(node: SimulatedNode): Vote {
     if (node.vote === null) return BLANK_VOTE;
     const vote = decodeVote(node.vote);
-    if (isShapeProblem(vote)) throw new Error(vote.problem);
+    if (isShapeFailure(vote)) throw new Error(vote.detail);
     if (this.#mutation === "restart_without_wait") return { ...vote, leaseMs: 0 };
     if (this.#mutation === "promise_forgotten") {
       return {
@@ -462,7 +395,7 @@ export class SimulatedGroup {
   #send(node: SimulatedNode, to: string, body: RemoteFailover): void {
     if (body.kind === "lease_requested") this.#rounds.set(node.name, body.round);
     const parsed = parseRemote(structuredClone(body));
-    if (parsed.kind === "malformed") throw new Error(`${body.kind}: ${parsed.problem}`);
+    if (isShapeFailure(parsed)) throw new Error(`${body.kind}: ${parsed.detail}`);
     this.#deliver(node, this.node(to), {
       kind: "remote",
       from: node.name,
@@ -729,7 +662,7 @@ export class SimulatedGroup {
   #durableVotes(): Vote[] {
     return [...this.nodes.values()].map((node) => {
       const vote = node.vote === null ? BLANK_VOTE : decodeVote(node.vote);
-      return isShapeProblem(vote) ? BLANK_VOTE : vote;
+      return isShapeFailure(vote) ? BLANK_VOTE : vote;
     });
   }
 

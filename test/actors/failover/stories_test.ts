@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FailoverStatus, ReplicaPlan, SwitchoverOutcome } from "../../../actors/failover/messages.ts";
-import { decodeVote, encodeVote, isShapeProblem } from "../../../actors/failover/vote_format.ts";
+import { decodeVote, encodeVote } from "../../../actors/failover/vote_format.ts";
 import { SimulatedGroup } from "./simulated_group.ts";
+import { isShapeFailure } from "../../../protocol/shape.ts";
 
 const LEASE_MS = 800;
 
@@ -239,7 +240,7 @@ function durable(
   const bytes = group.node(node).vote;
   assert.ok(bytes !== null);
   const vote = decodeVote(bytes);
-  assert.ok(!isShapeProblem(vote) && vote.record !== null);
+  assert.ok(!isShapeFailure(vote) && vote.record !== null);
   const { generation, version, members: set } = vote.record;
   return { generation: generation.number, version, members: set.map((member) => member.node) };
 }
@@ -414,7 +415,7 @@ test("an old vote whose lease was longer makes a restarted voter wait that long"
   const bytes = group.node("beta").vote;
   assert.ok(bytes !== null);
   const vote = decodeVote(bytes);
-  assert.ok(!isShapeProblem(vote));
+  assert.ok(!isShapeFailure(vote));
   group.kill("alpha");
   group.kill("beta");
   group.node("beta").vote = encodeVote({ ...vote, leaseMs: 5 * LEASE_MS });
