@@ -70,7 +70,7 @@ export type LegToTarget =
     readonly kind: "leg_open";
     readonly group: string;
     readonly view: ReplicaView;
-    /** The target was recorded as a member at the group's birth and has never joined. */
+    /** See `judgeRejoin`. */
     readonly founding: boolean;
     /** Everything will be copied, whatever is marked: a person asked for it. */
     readonly full: boolean;

@@ -28,7 +28,7 @@ export interface ReplicaView {
 
 /** The labels of the rows. */
 export const REJOIN_RULES = [
-  "founding_member",
+  "founding_replica",
   "target_empty",
   "unrelated_group",
   "history_too_old",
@@ -73,8 +73,8 @@ type Relation =
 /**
  * The verdict for a source that has opened its gate and a target that wants its stream.
  *
- * `founding` is the source's claim that the target was recorded as a member at the group's birth and has never joined
- * since: then both disks were all zero at seq 0, and the source's marks name everything written from there on.
+ * `founding` is the source's claim that its disk was all zero at seq 0 of this, the group's first generation, and that
+ * its marks towards the target name everything written since.
  *
  * Every combination of inputs meets exactly one row; the order of the questions is the order of safety.
  */
@@ -82,7 +82,11 @@ export function judgeRejoin(
   { source, target, founding }: { source: ReplicaView; target: ReplicaView; founding: boolean },
 ): RejoinVerdict {
   if (founding && target.groupId === null && target.disk === "empty" && target.zero) {
-    return verdict("founding_member", "resync", "the group was born with both disks empty");
+    return verdict(
+      "founding_replica",
+      "resync",
+      "the group was born on disks of zeros, and the target's is one still",
+    );
   }
   if (target.groupId === null || target.disk === "empty") {
     return verdict("target_empty", "full", "the target's disk is empty");

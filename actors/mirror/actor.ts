@@ -18,7 +18,7 @@ import type { DiskFailure } from "../../volume/block_device.ts";
 import type { FailoverToMirror, ReplicaFacts } from "../failover/messages.ts";
 import type { ReplicaStore, StoreAnswer } from "../intent_log/messages.ts";
 import type { MirrorEnvironment, MirrorOptions } from "./environment.ts";
-import { foundingMembers, openingChange, refusal } from "./gate.ts";
+import { isFounding, openingChange, refusal } from "./gate.ts";
 import { LegSession } from "./leg_session.ts";
 import { type Leg, type MirrorEffect, type MirrorEvent, MirrorMachine } from "./machine.ts";
 import { heldBecause, legStatus } from "./mirror_status.ts";
@@ -63,7 +63,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
   #store: ReplicaStore | null = null;
   #path: WritePath | null = null;
   #machine: MirrorMachine | null = null;
-  #founding: ReadonlySet<string> = new Set();
+  #founding = false;
   #leaseUntilMs: number;
   #leaseUntilWallMs: number;
   #exportWaits = false;
@@ -172,7 +172,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
     const view = store.view();
     const refused = refusal({ view, position: store.position, opening });
     if (refused !== null) return this.#close(refused);
-    this.#founding = foundingMembers({ view, opening });
+    this.#founding = isFounding(view);
     this.#context.pipe(
       this.#persistOpening(store),
       (failure) => ({ kind: "gate_persisted", failure }),
@@ -188,7 +188,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
     if (flushed !== null) return flushed.detail;
     if (view.groupId === null) {
       for (const { intentLog } of store.volumes) {
-        for (const peer of intentLog.peers) if (!this.#founding.has(peer)) intentLog.markAll(peer);
+        for (const peer of intentLog.peers) if (!this.#founding) intentLog.markAll(peer);
         const persisted = await intentLog.persist();
         if (persisted !== null) return persisted.detail;
       }
@@ -494,7 +494,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
       store,
       channel,
       view: this.#view(store),
-      founding: this.#founding.has(node) && !leg.hasJoined,
+      founding: this.#founding && !leg.hasAttached,
       full: leg.fullRequested,
       wallNow: () => this.#context.clock.wall(),
       host: {

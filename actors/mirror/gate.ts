@@ -44,12 +44,10 @@ export function openingChange({ view, opening }: { view: GroupView; opening: Ope
 }
 
 /**
- * The replicas that were born together with this one and hold nothing but zeros: until they join, the marks name all
- * that they lack. Every other empty replica needs everything.
+ * True when this gate is the group's first and the disk is all zero: then the marks, clean so far, will name everything
+ * that is written, towards every replica that has not joined yet. One that is empty and all zero when it comes needs
+ * just that; any other empty replica needs everything.
  */
-export function foundingMembers(
-  { view, opening }: { view: GroupView; opening: Opening },
-): ReadonlySet<string> {
-  if (view.groupId !== null || !view.zero) return new Set();
-  return new Set(opening.record.members.map((member) => member.node));
+export function isFounding(view: GroupView): boolean {
+  return view.groupId === null && view.zero;
 }

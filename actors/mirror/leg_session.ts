@@ -35,6 +35,8 @@ const COPY_WINDOW_BYTES = 4 * 1024 * 1024;
 const COPIES_PER_TURN_BYTES = 1024 * 1024;
 /** How long a target may say nothing to a question, or not apply the oldest frame, before the session ends. */
 export const SILENCE_MS_MAX = 10_000;
+/** How long an applied frame may stay unstable: a target flushes every second, so its disk does not answer. */
+export const UNSTABLE_MS_MAX = 30_000;
 
 /** What the mirror around it must know or do. Called inside the turn. */
 export interface LegSessionHost {
@@ -89,7 +91,7 @@ export class LegSession {
     host: LegSessionHost;
     /** This replica as the source opened its gate, at its position of now. */
     view: ReplicaView;
-    /** The target is a founding member that has not joined yet. */
+    /** The source's marks towards this target name everything since the group's birth on a disk of zeros. */
     founding: boolean;
     /** A person asked for everything to be copied. */
     full: boolean;
@@ -170,11 +172,22 @@ export class LegSession {
   tick(stable: readonly (readonly [node: string, seq: number])[]): void {
     const now = this.#host.now();
     if (this.#phase === "replicating") this.#send({ kind: "report", stable });
-    const waitingSince = this.attached ? this.#progress.waitingSince : this.#heardAt;
-    const since = waitingSince === null ? now : Math.max(waitingSince, this.#heardAt);
-    if (this.#phase !== "ended" && now - since > SILENCE_MS_MAX) {
-      this.#end(`${this.node} has not answered for ${Math.round((now - since) / 1000)} s`);
+    if (this.#phase === "ended") return;
+    const unheardMs = now - this.#heardAt;
+    if (unheardMs > SILENCE_MS_MAX && this.#owesAnswerFor(now) > SILENCE_MS_MAX) {
+      return this.#end(`${this.node} has not answered for ${Math.round(unheardMs / 1000)} s`);
     }
+    const unstableSince = this.attached ? this.#progress.unstableSince : null;
+    if (unstableSince !== null && now - unstableSince > UNSTABLE_MS_MAX) {
+      this.#end(`${this.node} has made nothing stable for ${Math.round((now - unstableSince) / 1000)} s`);
+    }
+  }
+
+  /** How long the target has owed us a word or an ack, in ms; 0: it owes nothing. */
+  #owesAnswerFor(now: number): number {
+    // Outside of the stream it is always the target's turn, up to the word that it is up to date.
+    const turn = this.#phase !== "window" && this.#phase !== "replicating";
+    return now - (this.#progress.waitingSince ?? (turn ? this.#heardAt : now));
   }
 
   // ---- the stream ---------------------------------------------------------------------------------------------

@@ -41,8 +41,8 @@ export interface Leg {
   lost: boolean;
   /** The next session copies everything, as a person asked. */
   fullRequested: boolean;
-  /** It has been up to date in this generation. */
-  hasJoined: boolean;
+  /** A window was opened to it in this generation: marks towards it may have been cleared since. */
+  hasAttached: boolean;
 }
 
 export type MirrorEvent =
@@ -104,7 +104,7 @@ export class MirrorMachine {
       reachable: false,
       lost: false,
       fullRequested: false,
-      hasJoined: false,
+      hasAttached: false,
     }]));
     this.#openedAtMs = options.nowMs;
     this.#memberGraceMs = options.memberGraceMs;
@@ -155,7 +155,9 @@ export class MirrorMachine {
         }
         return;
       case "leg_judged":
-        if (leg.state.kind === "handshaking") this.#enter(leg, { kind: "resyncing" }, effects);
+        if (leg.state.kind !== "handshaking") return;
+        leg.hasAttached = true;
+        this.#enter(leg, { kind: "resyncing" }, effects);
         return;
       case "leg_joining":
         invariant(leg.state.kind === "resyncing", "a leg joins out of its resync window");
@@ -164,7 +166,6 @@ export class MirrorMachine {
       case "leg_up_to_date":
         invariant(leg.state.kind === "joining", "I12: a leg is up to date after it joined");
         leg.lost = false;
-        leg.hasJoined = true;
         leg.fullRequested = false;
         this.#enter(leg, { kind: "replicating" }, effects);
         return;
