@@ -11,6 +11,7 @@ import { FileDevice } from "./file_device.ts";
 import { type FileLock, takeFileLock } from "./file_lock.ts";
 import { loadHoleCalls } from "./hole_calls.ts";
 import { OpenFailure } from "./open_failure.ts";
+import { openRawDevice, rawDeviceBytes } from "./raw_device.ts";
 
 /** What lies beside a disk, its lock too. */
 export function metadataFolderOf(diskPath: string): string {
@@ -55,8 +56,9 @@ export async function openFileDevice(
     const created = found === null;
     if (created) createFile(file, options);
     const raw = found === "raw";
-    // On a block device, O_EXCL asks the kernel whether anybody else (a mount, LVM) has claimed it.
-    descriptor = fs.openSync(file, fs.constants.O_RDWR | (raw ? fs.constants.O_EXCL : 0));
+    // The kernel would refuse a raw device to us because we have it: the one before must have let it go.
+    if (raw) await openHere.get(fs.realpathSync(file))?.close();
+    descriptor = raw ? openRawDevice(file) : fs.openSync(file, fs.constants.O_RDWR);
     const bytes = raw ? rawDeviceBytes(descriptor) : fs.fstatSync(descriptor).size;
     if (bytes < options.size) {
       return new OpenFailure("too_small", {
@@ -142,14 +144,6 @@ function syncFolder(folder: string): void {
   } finally {
     fs.closeSync(descriptor);
   }
-}
-
-/** stat knows no size of a block device; sysfs does, in units of 512 bytes. */
-function rawDeviceBytes(descriptor: number): number {
-  const number = fs.fstatSync(descriptor).rdev;
-  const major = Math.floor(number / 256) % 4096;
-  const minor = (number % 256) + Math.floor(number / 1048576) * 256;
-  return Number(fs.readFileSync(`/sys/dev/block/${major}:${minor}/size`, "utf8")) * 512;
 }
 
 function failureOf(file: string, error: unknown): OpenFailure {

@@ -10,7 +10,6 @@ import { MemoryDisk } from "../../volume/memory_device.ts";
 import { MemoryShelf } from "../../volume/memory_shelf.ts";
 import { OpenFailure } from "../../volume/open_failure.ts";
 import { fileDeviceOpener } from "../../volume/open_file_device.ts";
-import { hotRegionBytesFor } from "../../volume/hot_set.ts";
 import { type GroupStoreOptions, openGroupStore } from "../../volume/open_group_store.ts";
 import { pattern } from "./block_device_suite.ts";
 import { fullSuperblock, ID_A, ID_B } from "./support/superblocks.ts";
