@@ -17,7 +17,7 @@ import type { Random } from "./random.ts";
 
 /** An address to tell messages to. It stays good across restarts of the actor behind it. */
 export interface Ref<M> {
-  /** Names from the root down, joined by `/`, e.g. `node/groups/group:db/mirror`; a remote one is `node!name`. */
+  /** Names from the root down, joined by `/`, e.g. `node/sessions/session:7`; a remote one is `node!name`. */
   readonly path: string;
   /**
    * Puts the message into the actor's mailbox. Never throws. False when it was not accepted: the actor is gone
@@ -143,7 +143,7 @@ export interface ActorContext<M> {
     deadlineMs: number,
     onReply: (outcome: AskOutcome<A>) => M,
   ): void;
-  /** Runs foreign callbacks (sockets, disks) inside this actor's crash boundary: their throw is this actor's crash. */
+  /** Runs foreign callbacks (sockets, files) inside this actor's crash boundary: their throw is this actor's crash. */
   guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void;
   /** Ends this incarnation when the present message is done; default `normal`. `stopping` is called. */
   stopSelf(reason?: StopReason): void;

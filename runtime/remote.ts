@@ -10,7 +10,7 @@
  *
  * ```text
  *  here                        wire                          there
- *  watch(ref) ───────────────▶ watch 7 "mirror:db" ────────▶ put on the local actor of that name
+ *  watch(ref) ───────────────▶ watch 7 "counter:b" ────────▶ put on the local actor of that name
  *  onDown     ◀─────────────── down 7 crashed ◀───────────── its incarnation ends
  *  onDown     ◀── link lost, or the node's incarnation changed
  * ```
