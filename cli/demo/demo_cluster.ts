@@ -62,7 +62,7 @@ export async function makeDemoCluster(folder: string, { size }: { size: string }
 }
 
 /** Ports that were free a moment ago, all different: they are held together and let go together. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () =>
       new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
