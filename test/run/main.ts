@@ -30,17 +30,19 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function report(result: FileResult): void {
+function report(result: FileResult, startedAtMs: number): void {
   const tally = tallyFile(result, { strict });
   tallies.push(tally);
   const mark = tally.failed > 0 ? "FAILED" : "ok";
-  say(`${mark.padEnd(6)} ${result.label}  (${lastLine(tally)})`);
+  const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
+  say(`${mark.padEnd(6)} ${result.label}  (${lastLine(tally)}; ${seconds} s)`);
   if (tally.failed === 0) return;
   say(result.output.trimEnd().split("\n").map((line) => `    ${line}`).join("\n"));
 }
 
 /** A tool's verdict over the whole tree counts as one test case. */
 async function check(name: string, args: readonly string[]): Promise<void> {
+  const startedAtMs = Date.now();
   const ended = await runProcess(thisDeno().binary, args, {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },
@@ -51,7 +53,7 @@ async function check(name: string, args: readonly string[]): Promise<void> {
     label: `check: ${name}`,
     cases: [{ name, outcome: ended.exitCode === 0 ? "passed" : "failed", reason: "" }],
     leaks: [],
-  });
+  }, startedAtMs);
 }
 
 interface Batch {
@@ -67,9 +69,9 @@ async function runBatch(batch: Batch): Promise<void> {
   const waiting = [...batch.files];
   const worker = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      report(
-        await runFile({ root, file, stage: batch.stage, runtime: batch.runtime, limitMs: batch.limitMs }),
-      );
+      const startedAtMs = Date.now();
+      const { stage, runtime, limitMs } = batch;
+      report(await runFile({ root, file, stage, runtime, limitMs }), startedAtMs);
     }
   };
   await Promise.all(Array.from({ length: batch.sideBySide }, worker));
@@ -83,7 +85,7 @@ function skipStage(stage: string, reason: string): void {
     leaks: [],
     timedOut: false,
     output: reason,
-  });
+  }, Date.now());
 }
 
 async function main(): Promise<number> {
