@@ -16,6 +16,8 @@ import { isShapeFailure } from "../../protocol/shape.ts";
 
 export type { FailoverMessage } from "./messages.ts";
 
+/** A machine that wants to be woken now is woken soon: whatever it got wrong, it never spins. */
+const WAKE_AFTER_MS = 1;
 /** How late a wake may be asked for; machines look around at least this often, in heartbeat intervals. */
 const IDLE_INTERVALS = 4;
 
@@ -228,7 +230,7 @@ class Failover implements Behavior<FailoverMessage> {
     const { intervalMs } = this.#options;
     const moment = this.#moment();
     const delayMs = Math.min(
-      Math.max(0, group.machine.wakeAtMs(moment) - moment.nowMs),
+      Math.max(WAKE_AFTER_MS, group.machine.wakeAtMs(moment) - moment.nowMs),
       IDLE_INTERVALS * intervalMs,
     );
     const deadlineMs = moment.nowMs + delayMs;

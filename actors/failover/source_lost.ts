@@ -54,12 +54,15 @@ export function judgeSource(outlook: Outlook): SourceVerdict {
   if (heard !== null) {
     if (outlook.resignedId === heard.generationId) return lost("resigned");
     if (heard.restarted) return lost("restarted");
-    if (nowMs - heard.atMs >= leaseMs) return lost("silent");
-    return { row: "alive", lost: false, lookAgainAtMs: heard.atMs + leaseMs };
+    // Compared with the very number that is handed out for waking: a difference would be rounded another way.
+    const silentAtMs = heard.atMs + leaseMs;
+    if (nowMs >= silentAtMs) return lost("silent");
+    return { row: "alive", lost: false, lookAgainAtMs: silentAtMs };
   }
   if (outlook.unborn) return lost("unborn");
   // This process was not the source, and the one before it is dead.
   if (outlook.recordedSource === outlook.node) return lost("was_source");
-  if (nowMs - outlook.startedAtMs >= leaseMs) return lost("unclaimed");
-  return { row: "just_started", lost: false, lookAgainAtMs: outlook.startedAtMs + leaseMs };
+  const unclaimedAtMs = outlook.startedAtMs + leaseMs;
+  if (nowMs >= unclaimedAtMs) return lost("unclaimed");
+  return { row: "just_started", lost: false, lookAgainAtMs: unclaimedAtMs };
 }

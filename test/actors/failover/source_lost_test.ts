@@ -1,6 +1,7 @@
 /** When is there no source any more? Every combination meets exactly one row. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { judgeSource, type LostRow, type Outlook } from "../../../actors/failover/source_lost.ts";
 
 const LEASE_MS = 1_000;
@@ -58,4 +59,23 @@ test("source lost: a source that was heard within a lease, in that process, and 
       }
     }
   }
+});
+
+test("source lost: woken at the moment it named, it finds the source lost, whatever fractions the clock shows", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1e9, noNaN: true }),
+      fc.integer({ min: 1, max: 60_000 }),
+      (atMs, leaseMs) => {
+        const then = { ...heard(0), atMs };
+        const { lookAgainAtMs } = judgeSource(outlook({ heard: then, leaseMs, nowMs: atMs }));
+        assert.equal(judgeSource(outlook({ heard: then, leaseMs, nowMs: lookAgainAtMs })).row, "silent");
+        const started = judgeSource(outlook({ startedAtMs: atMs, leaseMs, nowMs: atMs }));
+        assert.equal(
+          judgeSource(outlook({ startedAtMs: atMs, leaseMs, nowMs: started.lookAgainAtMs })).row,
+          "unclaimed",
+        );
+      },
+    ),
+  );
 });
