@@ -121,7 +121,8 @@ export interface ActorContext<M> {
   /**
    * Starts a child of this actor, which is stopped when this incarnation ends. Its `start` runs at once; one that throws is
    * treated like any crash. Without a supervisor's say a child may restart three times in five seconds (or by its own
-   * `intensity`), then this actor crashes with `intensity_exceeded`. Throws if a child of that name exists.
+   * `intensity`), then this actor crashes with `intensity_exceeded`. Throws if a child of that name exists. While this actor stops
+   * nothing is started: the ref is that of a dead actor.
    */
   spawn<C>(child: ChildSpec<C>): Ref<C>;
   /**

@@ -5,7 +5,7 @@
  * at `alive` first; that one flag is what makes a late timer, promise or socket callback of a dead incarnation harmless.
  */
 import type { ActorContext, AskOutcome, Down, Ref, ReplyTo, StopReason, WatchHandle } from "./actor.ts";
-import { Cell, STOPPED } from "./cell.ts";
+import { Cell, RUNNING, STOPPED } from "./cell.ts";
 import type { ChildSpec } from "./child_spec.ts";
 import type { Clock, TimerHandle } from "./clock.ts";
 import { Family } from "./family.ts";
@@ -120,7 +120,7 @@ export class Context implements ActorContext<unknown> {
 
   spawn<C>(child: ChildSpec<C>): Ref<C> {
     const { cell } = this;
-    if (!this.alive) {
+    if (!this.alive || cell.state !== RUNNING) {
       const stillborn = new Cell(cell.system, cell, child as ChildSpec<unknown>);
       stillborn.retire();
       return stillborn;

@@ -169,6 +169,8 @@ export class Family {
   #leave(cell: Cell): void {
     cell.retire();
     this.#records?.delete(cell);
+    this.#claimed?.delete(cell);
+    this.#pending?.delete(cell);
     if (!this.#options.keepsEnded || cell.child.restart === "temporary") this.#children.delete(cell.name);
   }
 

@@ -5,7 +5,7 @@
  * intensity is given up, logged, and stays gone.
  */
 import type { AskOutcome, Behavior, Ref, ReplyTo, StopReason } from "./actor.ts";
-import { Cell } from "./cell.ts";
+import { Cell, RUNNING } from "./cell.ts";
 import type { ChildSpec } from "./child_spec.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -47,7 +47,7 @@ export interface ActorSystem {
   readonly log: Log;
   readonly registry: Registry;
   readonly metrics: Metrics;
-  /** A root actor. Its `start` runs at once. Throws if a root actor of that name exists. */
+  /** A root actor. Its `start` runs at once. Throws if a root actor of that name exists, or after `shutdown`. */
   start<M>(child: ChildSpec<M>): Ref<M>;
   /** For doors only: an actor uses its context's. Always resolves, within `deadlineMs`. */
   ask<Q, A>(
@@ -103,6 +103,9 @@ export class System implements ActorSystem {
   }
 
   start<M>(child: ChildSpec<M>): Ref<M> {
+    if (this.#root.state !== RUNNING) {
+      throw new Error(`Cannot start actor "${child.spec.name}": the system is shut down (try: a new system)`);
+    }
     return this.#roots.add(child as ChildSpec<unknown>);
   }
 

@@ -537,3 +537,22 @@ test("supervisor: a child that is stopping by itself when it is terminated stays
   assert.equal(scene.at("s/slow").tell("x"), false);
   assert.equal(scene.system.inspect("s/slow")[0]?.state, "stopped");
 });
+
+test("root: after the shutdown nothing is started, and a stopping actor's children are stillborn", async () => {
+  const { world, system, player, heard } = stage();
+  let late: Ref<string> | undefined;
+  const parent = player("parent", {
+    started: (context) => {
+      late = undefined;
+      stopping = () => void (late = context.spawn(kept(player("late"))));
+    },
+    stopping: () => stopping(),
+  });
+  let stopping: () => void = () => {};
+  system.start(kept(parent));
+  await Promise.all([system.shutdown(), world.settleAwaiting()]);
+  assert.deepEqual(heard(), ["parent starts", "parent stops: shutdown"]);
+  assert.equal(late?.tell("x"), false);
+  assert.throws(() => system.start(kept(player("again"))), /the system is shut down/);
+  await system.shutdown();
+});
