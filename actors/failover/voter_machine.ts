@@ -12,6 +12,7 @@
  * any more: the promise was decided on the ground that none runs. A store that fails leaves the file in an unknown
  * state, so the voter answers nothing until it restarts and reads it again.
  */
+import { sameGeneration } from "../../protocol/position.ts";
 import type { Effect, VoteReady } from "./effects.ts";
 import type { ReplicaFacts, SealAnswer } from "./messages.ts";
 import type { PromiseRefusal, RemoteFailover } from "./remote_messages.ts";
@@ -290,7 +291,7 @@ export class VoterMachine {
     if (this.#step?.kind === "storing" && this.#step.forPromise) return;
     const { generation, round } = question;
     const pending = this.#step?.vote.record ?? null;
-    if (pending !== null && pending.generation.id !== generation.id) return;
+    if (pending !== null && !sameGeneration(pending.generation, generation)) return;
     const verdict = judgeLease(this.#view(around), asker, generation);
     if (verdict.kind === "refuse") {
       const { reason, number } = verdict;

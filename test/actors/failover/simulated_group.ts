@@ -52,6 +52,8 @@ export class SimulatedGroup {
   readonly intervalMs: number;
   readonly leaseMs: number;
   trueMs = 0;
+  /** How long a mirror may take to stop. */
+  closeMaxMs = 30;
   loss: number;
   doubled: number;
   delayMaxMs: number;
@@ -371,7 +373,7 @@ export class SimulatedGroup {
           this.at(this.leaseMs, this.#within(node, () => node.gate = null));
           return this.at(0, this.#within(node, () => this.#step(node, { kind: "became_target" })));
         }
-        return this.at(this.below(30), done);
+        return this.at(this.below(this.closeMaxMs), done);
       }
       case "tell_mirror":
         return this.#tellMirror(node, effect.message);

@@ -301,6 +301,16 @@ test("graceful stop: the source drains and resigns, and another takes over at on
   assert.equal(status(group, "alpha").state, "watching", "it stands no more");
 });
 
+test("a mirror that takes long to stop: nobody is told that the lease is free, and nobody follows before it has run out", () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const group = born(undefined, seed);
+    group.closeMaxMs = 4 * LEASE_MS;
+    group.give("alpha", { kind: "stop_gracefully" });
+    // The checker throws if two hold a lease at any instant.
+    group.until(() => group.holders().some((name) => name !== "alpha"), 8 * LEASE_MS, "a new source");
+  }
+});
+
 test("the mirror ends: its node resigns at once and the group is served again in a higher generation", () => {
   const group = born();
   const gate = group.node("alpha").gate;
