@@ -26,8 +26,10 @@ export interface WaitingFrame {
   readonly slab: Slab;
   /** The intent of its range is durable and pinned here. */
   pinned: boolean;
-  /** Its pin was asked for. */
+  /** Its pin was asked for and is not there yet. */
   heating: boolean;
+  /** Hot regions that its pin holds or waits for. */
+  pins: number;
 }
 
 /** A word of the source, at its place between the frames. */
@@ -42,6 +44,8 @@ export type Waiting = WaitingFrame | WaitingMessage;
 export class ApplyQueue {
   #items: Waiting[] = [];
   #start = 0;
+  /** Pins are asked for in order; all items before this one have been looked at. */
+  #unaskedAt = 0;
   #bytes = 0;
 
   get head(): Waiting | undefined {
@@ -73,6 +77,7 @@ export class ApplyQueue {
       slab: frame.slab,
       pinned: false,
       heating: false,
+      pins: 0,
     };
     this.#items.push(waiting);
     this.#bytes += frame.payload.byteLength;
@@ -81,19 +86,36 @@ export class ApplyQueue {
 
   pushMessage(frame: number, message: LegToTarget): void {
     this.#items.push({ kind: "message", frame, message });
+    this.#bytes += bytesOf(message);
+  }
+
+  /** The first frame that changes blocks and whose pin was not asked for yet. */
+  get unasked(): WaitingFrame | undefined {
+    for (; this.#unaskedAt < this.#items.length; this.#unaskedAt += 1) {
+      const item = this.#items[this.#unaskedAt];
+      if (item !== undefined && item.kind !== "message" && item.span > 0) return item;
+    }
+    return undefined;
+  }
+  /** The pin of `unasked` was asked for, or never will be. */
+  asked(): void {
+    this.#unaskedAt += 1;
   }
 
   /** Takes the head away once it is applied. */
   shift(): void {
     const head = this.#items[this.#start];
     if (head === undefined) return;
-    if (head.kind !== "message") {
+    if (head.kind === "message") this.#bytes -= bytesOf(head.message);
+    else {
       this.#bytes -= head.payload.byteLength;
       head.slab.release();
     }
     this.#start += 1;
+    this.#unaskedAt = Math.max(this.#unaskedAt, this.#start);
     if (this.#start > 1024 && this.#start * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#start);
+      this.#unaskedAt -= this.#start;
       this.#start = 0;
     }
   }
@@ -107,4 +129,9 @@ export class ApplyQueue {
     }
     return pinned;
   }
+}
+
+/** Only marks are of a size to count. */
+function bytesOf(message: LegToTarget): number {
+  return message.kind === "marks" ? message.runs.byteLength : 0;
 }

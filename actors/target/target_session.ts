@@ -34,6 +34,8 @@ import { ApplyQueue, type Waiting, type WaitingFrame } from "./apply_queue.ts";
 
 /** Applied and not yet stable: beyond this the session flushes without being told to, so that marks and memory clear. */
 const UNSTABLE_BYTES_MAX = 64 * 1024 * 1024;
+/** What a message of marks takes besides its runs, roughly: a flood of empty ones is a flood. */
+const MARKS_MESSAGE_BYTES = 64;
 
 export interface TargetSessionHost {
   readonly self: string;
@@ -64,6 +66,9 @@ export class TargetSession {
   #verdict: RejoinVerdict | null = null;
   #generation = 0;
   #lastSeq = 0;
+  /** Hot regions that the waiting frames have pinned or asked for. */
+  #pins = 0;
+  readonly #pinsMax: number;
   /** The head of the queue waits for the disk. */
   #stalled = false;
   #paused = false;
@@ -88,6 +93,9 @@ export class TargetSession {
     this.#channel = options.channel;
     this.#store = options.store;
     this.#host = options.host;
+    this.#pinsMax = Math.min(
+      ...options.store.volumes.map(({ intentLog }) => Math.floor(intentLog.figures().hotCapacity / 2)),
+    );
   }
 
   get phase(): TargetPhase {
@@ -131,8 +139,8 @@ export class TargetSession {
     if (this.#phase !== "window" && this.#phase !== "replicating" && this.#phase !== "listening") {
       return this.#end(`a ${frame.kind} frame came before the plan was agreed`);
     }
-    const waiting = this.#queue.pushFrame(frame);
-    this.#askPin(waiting);
+    this.#queue.pushFrame(frame);
+    this.#askPins();
     this.#pauseIfFull();
     this.#work();
   }
@@ -152,12 +160,25 @@ export class TargetSession {
     this.#channel.pause();
   }
 
-  /** Cold ranges are heated as soon as they arrive, so that those of one read share a commit. */
-  #askPin(frame: WaitingFrame): void {
-    if (frame.span === 0) return;
-    const log = this.#volume(frame.volume)?.intentLog;
-    if (log === undefined) return;
-    if (frame.offset + frame.span > log.size) return;
+  /**
+   * Cold ranges are heated as soon as they arrive, so that those of one read share a commit; yet never more than half of
+   * what can be hot. Else the frames that wait could pin every slot, and the first of them find none for itself.
+   */
+  #askPins(): void {
+    for (let frame = this.#queue.unasked; frame !== undefined; frame = this.#queue.unasked) {
+      const log = this.#volume(frame.volume)?.intentLog;
+      const pins = log === undefined ? 0 : hotRegionsOf(frame, log.hotRegionBytes);
+      if (this.#pins > 0 && this.#pins + pins > this.#pinsMax) return;
+      this.#queue.asked();
+      if (log !== undefined) this.#askPin(frame, { log, pins });
+    }
+  }
+
+  #askPin(frame: WaitingFrame, { log, pins }: { log: VolumeStore["intentLog"]; pins: number }): void {
+    // What `#check` will refuse is not asked for: the log would take it for a bug of ours.
+    if (frame.offset + frame.span > log.size || frame.span > log.heatBytesMax) return;
+    frame.pins = pins;
+    this.#pins += pins;
     if (log.tryPin(frame.offset, frame.span)) {
       frame.pinned = true;
       return;
@@ -237,6 +258,9 @@ export class TargetSession {
     if (frame.offset + frame.span > volume.size) {
       return `bytes ${frame.offset} to ${frame.offset + frame.span} are outside volume ${volume.name}`;
     }
+    if (frame.span > volume.intentLog.heatBytesMax) {
+      return `a ${frame.kind} frame covers ${frame.span} bytes, at most ${volume.intentLog.heatBytesMax} go at once`;
+    }
     return null;
   }
 
@@ -285,6 +309,7 @@ export class TargetSession {
       if (this.#phase === "replicating") this.#store.advance(frame.seq);
     }
     this.#queue.shift();
+    this.#askPins();
     this.#postAck();
   }
 
@@ -444,7 +469,7 @@ export class TargetSession {
     }
     const volume = this.#volume(message.volume);
     if (volume === undefined) return this.#end(`there is no volume ${message.volume} in the group`);
-    this.#foreignBytes += message.runs.byteLength;
+    this.#foreignBytes += message.runs.byteLength + MARKS_MESSAGE_BYTES;
     const bound = this.#store.volumes.reduce(
       (sum, { size, intentLog }) => sum + size / intentLog.regionBytes * 3,
       65_536,
@@ -565,6 +590,7 @@ export class TargetSession {
   #unpin(frame: WaitingFrame): void {
     if (!frame.pinned) return;
     frame.pinned = false;
+    this.#pins -= frame.pins;
     this.#volume(frame.volume)?.intentLog.unpin(frame.offset, frame.span);
   }
 
@@ -575,4 +601,9 @@ export class TargetSession {
   #volume(index: number): VolumeStore | undefined {
     return this.#store.volumes[index];
   }
+}
+
+function hotRegionsOf(frame: WaitingFrame, hotRegionBytes: number): number {
+  const last = Math.floor((frame.offset + frame.span - 1) / hotRegionBytes);
+  return last - Math.floor(frame.offset / hotRegionBytes) + 1;
 }
