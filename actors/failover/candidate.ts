@@ -7,6 +7,7 @@
  * | two_groups | the records found belong to two groups | blocked: foreign data |
  * | data_without_record | no record anywhere, but a replica holds data | blocked: a vote was lost |
  * | birth_waits | no record anywhere, somebody has not answered | wait for all |
+ * | yield | no record anywhere, all answered the canvass, all empty, somebody comes first in the configuration | offer it |
  * | birth | no record anywhere, all promised, all empty | promote |
  * | birth_again | a birth was recorded, but everybody answers and every replica is still empty: no gate opened | promote |
  * | no_majority | fewer voters that remember the group than a majority | wait |
@@ -104,13 +105,18 @@ export function judgeCandidacy(candidacy: Candidacy): Verdict {
   return judgePromotion(candidacy, highest);
 }
 
-function judgeBirth({ node, replicas, promises, groupId }: Candidacy): Verdict {
+function judgeBirth({ node, replicas, promises, groupId, passedOver, sealed }: Candidacy): Verdict {
   const withData = [...promises].filter(([, { facts }]) => facts.disk !== "empty" || facts.groupId !== null);
   if (withData.length > 0) {
     return { kind: "wait", row: "data_without_record", nodes: withData.map(([name]) => name), record: null };
   }
   const absent = replicas.filter((replica) => !promises.has(replica.node)).map((replica) => replica.node);
   if (absent.length > 0) return { kind: "wait", row: "birth_waits", nodes: absent, record: null };
+  // All are equal now, so the order that a person gave decides; one that was asked and did not stand is passed over.
+  const first = replicas.find((replica) => replica.node === node || !passedOver.has(replica.node));
+  if (!sealed && first !== undefined && first.node !== node) {
+    return { kind: "yield", row: "yield", to: first.node };
+  }
   const names = replicas.map((replica) => replica.node);
   const members = membersAtBirth({ node, replicas, promises });
   return {

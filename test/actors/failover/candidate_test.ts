@@ -283,6 +283,23 @@ test("candidate: at birth only replicas whose disks are known to be zero are mem
   assert.equal(alone.kind === "promote" && alone.groupId, OTHER, "a birth takes the fresh id");
 });
 
+test("candidate: a canvass before birth yields to whoever comes first in the configuration, once", () => {
+  const promises = new Map([["alpha", blank()], ["beta", blank()], ["gamma", blank()]]);
+  const canvass = (node: string, passedOver: string[]) =>
+    judgeCandidacy({
+      node,
+      replicas: SYNC,
+      promises,
+      groupId: OTHER,
+      passedOver: new Set(passedOver),
+      sealed: false,
+    });
+  const beta = canvass("beta", []);
+  assert.deepEqual([beta.kind, beta.kind === "yield" && beta.to], ["yield", "alpha"]);
+  assert.equal(canvass("beta", ["alpha"]).row, "birth");
+  assert.equal(canvass("alpha", []).row, "birth");
+});
+
 test("candidate: a group with one replica is its own majority", () => {
   const replicas: ReplicaPlan[] = [{ node: "alpha", mode: "sync" }];
   assert.equal(judge("alpha", { alpha: blank() }, replicas).row, "birth");
