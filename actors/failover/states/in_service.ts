@@ -17,6 +17,8 @@ import type { Demotion, GroupState, Scene, Transition } from "./scene.ts";
 
 /** How long a mirror may take to bring everything to one position before a planned move is given up. */
 export const DRAIN_MS = 15_000;
+/** A node that stops leaves sooner: when all stop together there is nobody left to bring a leg to one position. */
+const STOP_DRAIN_MS = 3_000;
 
 interface PendingChange {
   readonly record: GroupRecord;
@@ -231,7 +233,7 @@ export class InService implements GroupState {
 
   #beginDrain(scene: Scene, drain: Pick<Drain, "to" | "reply">): null {
     if (this.#drain?.reply) this.#answerDrain(scene, this.#drain, "the node stops");
-    this.#drain = { ...drain, deadlineMs: scene.nowMs + DRAIN_MS };
+    this.#drain = { ...drain, deadlineMs: scene.nowMs + (drain.to === null ? STOP_DRAIN_MS : DRAIN_MS) };
     scene.emit({ kind: "tell_mirror", message: { kind: "drain", to: drain.to } });
     return null;
   }
