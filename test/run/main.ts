@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { installMissing } from "./install_debian.ts";
 import { parseRunOptions, USAGE } from "./options.ts";
 import { listFiles, planTests } from "./plan.ts";
-import { runFile, runProcess } from "./run_file.ts";
+import { runFile, runProcess, stopAll } from "./run_file.ts";
 import { findNode, type Runtime, thisDeno } from "./runtimes.ts";
 import { addTallies, type FileResult, lastLine, type Tally, tallyFile } from "./tally.ts";
 
@@ -145,4 +145,11 @@ async function main(): Promise<number> {
   return all.failed === 0 ? 0 : 1;
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    stopAll();
+    process.stderr.write(`holdfast: the tests were stopped by ${signal}\n`);
+    process.exit(1);
+  });
+}
 process.exitCode = await main();

@@ -14,7 +14,7 @@ export const STAGES = ["check", "tidy", "unit", "node", "system"] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** System tests that run on Node as well, since what they test differs most between the runtimes: sockets and disks. */
-const SYSTEM_ON_BOTH = /^test\/system\/(transport_|file_device|nbd_clients)/;
+const SYSTEM_ON_BOTH = /^test\/system\/(transport_|raw_device|nbd_clients)/;
 
 export interface Plan {
   readonly tidy: readonly string[];

@@ -77,6 +77,13 @@ interface ProcessOptions {
   readonly limitMs: number;
 }
 
+const running = new Set<number>();
+
+/** A runner that is stopped leaves nothing behind that it started. */
+export function stopAll(): void {
+  for (const pid of running) process.kill(pid, "SIGKILL");
+}
+
 /** Runs a program to its end, its standard input empty, its output kept; past the limit it is killed. */
 export function runProcess(
   program: string,
@@ -89,6 +96,8 @@ export function runProcess(
       env: options.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    const pid = child.pid ?? 0;
+    if (child.pid !== undefined) running.add(pid);
     let output = "";
     let timedOut = false;
     const keep = (chunk: Uint8Array) => {
@@ -104,7 +113,7 @@ export function runProcess(
     child.stderr.on("data", keep);
     const limit = setTimeout(() => {
       timedOut = true;
-      if (child.pid !== undefined) process.kill(child.pid, "SIGKILL");
+      if (running.has(pid)) process.kill(pid, "SIGKILL");
     }, options.limitMs);
     child.on("error", (error) => {
       clearTimeout(limit);
@@ -112,6 +121,7 @@ export function runProcess(
     });
     // `exit`, then a moment for the pipes: a daemon that a test left behind would keep `close` waiting for ever.
     child.on("exit", (code) => {
+      running.delete(pid);
       clearTimeout(limit);
       const end = () => resolve({ exitCode: code ?? 1, output, timedOut });
       const patience = setTimeout(end, 2_000);
