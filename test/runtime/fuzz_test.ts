@@ -15,7 +15,7 @@ import {
   supervisor,
 } from "../../runtime/mod.ts";
 
-const HISTORIES = 150;
+const HISTORIES = 500;
 const STEPS = 60;
 const STRATEGIES: Strategy[] = ["one_for_one", "rest_for_one", "one_for_all"];
 
