@@ -66,7 +66,19 @@ type Relation =
     /** It is the source's own, open generation. */
     readonly current: boolean;
   }
-  | { readonly kind: "rival"; readonly wroteNothing: boolean }
+  | {
+    /** The target followed a generation that the source never saw. */
+    readonly kind: "rival";
+    /** The target's generation is higher than the source's own: the source is the stale one. */
+    readonly newer: boolean;
+    /**
+     * Every generation of the source since was opened by somebody bound to hold all that was completed, in the target's
+     * generation too: a promotion hears of every recorded generation before it, opened or not, seen or not.
+     */
+    readonly lossless: boolean;
+    readonly wroteNothing: boolean;
+    readonly tailWrites: number;
+  }
   | { readonly kind: "descendant" }
   | { readonly kind: "older_than_history" };
 
@@ -105,24 +117,33 @@ export function judgeRejoin(
     case "descendant":
       return verdict("source_behind", "refuse", "the target has seen a generation that the source has not");
     case "rival":
-      if (relation.wroteNothing && target.positionExact) {
-        return verdict(
-          "rival_without_writes",
-          "resync",
-          "the target's own last generation completed no write",
-        );
-      }
-      return verdict(
-        "split_brain",
-        "refuse",
-        "both sides completed writes in rival generations",
-        tail(source, target),
-      );
+      return judgeRival(relation, target);
     case "ancestor":
       return judgeAncestor({ source, target, relation });
     default:
       return assertNever(relation);
   }
+}
+
+function judgeRival(relation: Extract<Relation, { kind: "rival" }>, target: ReplicaView): RejoinVerdict {
+  const { tailWrites } = relation;
+  if (relation.newer) {
+    return verdict(
+      "source_behind",
+      "refuse",
+      "the target has seen a higher generation than the source",
+      tailWrites,
+    );
+  }
+  if (relation.lossless) {
+    const explanation =
+      "the target was in a generation whose writes, if any were completed, the source holds";
+    return verdict("unacknowledged_tail", "resync", explanation, tailWrites);
+  }
+  if (relation.wroteNothing && target.positionExact) {
+    return verdict("rival_without_writes", "resync", "the target's own last generation completed no write");
+  }
+  return verdict("split_brain", "refuse", "both sides completed writes in rival generations", tailWrites);
 }
 
 function judgeAncestor(
@@ -185,23 +206,27 @@ function relate(source: ReplicaView, target: ReplicaView): Relation {
     source.history.some((known) => sameGeneration(known.generation, entry.generation))
   );
   const sourceFirst = source.history[0];
-  if (shared < 0) {
-    return sourceFirst !== undefined && targetLast.generation.number < sourceFirst.generation.number
-      ? { kind: "older_than_history" }
-      : { kind: "rival", wroteNothing: false };
+  if (
+    shared < 0 && sourceFirst !== undefined && targetLast.generation.number < sourceFirst.generation.number
+  ) {
+    return { kind: "older_than_history" };
   }
-  // The first entry past the shared part is where the target's history went its own way; seq grows through generations.
+  // The first entry past the shared part is where each history went its own way; seq grows through generations.
   const fork = target.history[shared + 1];
-  const wroteNothing = fork !== undefined && target.position.seq <= fork.baseSeq;
-  return { kind: "rival", wroteNothing };
-}
-
-function tail(source: ReplicaView, target: ReplicaView): number {
-  const shared = target.history.findLastIndex((entry) =>
-    source.history.some((known) => sameGeneration(known.generation, entry.generation))
-  );
-  const fork = target.history[shared + 1];
-  return fork === undefined ? 0 : Math.max(0, target.position.seq - fork.baseSeq);
+  const sharedEntry = target.history[shared];
+  const sharedAtSource = sharedEntry === undefined
+    ? -1
+    : source.history.findIndex((entry) => sameGeneration(entry.generation, sharedEntry.generation));
+  const since = source.history.slice(sharedAtSource + 1);
+  const tailWrites = fork === undefined ? 0 : Math.max(0, target.position.seq - fork.baseSeq);
+  return {
+    kind: "rival",
+    newer: sourceLast === undefined || targetLast.generation.number > sourceLast.generation.number,
+    lossless: shared >= 0 && since.length > 0 && since.every((entry) => entry.lossless) &&
+      since.every((entry) => entry.generation.number !== targetLast.generation.number),
+    wroteNothing: shared >= 0 && tailWrites === 0,
+    tailWrites,
+  };
 }
 
 function verdict(rule: RejoinRule, action: RejoinAction, explanation: string, tailWrites = 0): RejoinVerdict {
