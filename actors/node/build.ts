@@ -30,6 +30,8 @@ export interface BuiltNode {
   ready(): Promise<ReadyOutcome>;
   /** Hands over what it serves and stops; bounded. */
   stop(): Promise<StopOutcome>;
+  /** Stops without handing over: a node that never was ready, or has fallen. */
+  abandon(): Promise<void>;
   /** The tree has fallen and stays down, with the reason. */
   readonly fallen: Promise<string>;
 }
@@ -59,6 +61,7 @@ export function buildNode(world: NodeWorld, identity: NodeIdentity): BuiltNode {
     parts,
     ready: () => doorsReady(parts),
     stop: () => stop(parts),
+    abandon: () => shutdown(parts),
     fallen,
   };
 }
@@ -134,6 +137,11 @@ async function stop(parts: NodeParts): Promise<StopOutcome> {
   );
   const stopped: StopOutcome = outcome?.ok === true ? outcome.value : abandoned;
   parts.event("node_stopping", { cause: "it was told to stop", ...stopped });
-  await system.shutdown();
+  await shutdown(parts);
   return stopped;
+}
+
+async function shutdown({ world, metrics }: NodeParts): Promise<void> {
+  metrics.stop();
+  await world.system.shutdown();
 }

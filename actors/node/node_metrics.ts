@@ -24,6 +24,8 @@ export interface NodeMetrics {
   readonly failovers: Counter;
   /** Sets all gauges of states. */
   show(report: NodeReport): void;
+  /** The event loop is measured no more: without this a process would never end by itself. */
+  stop(): void;
 }
 
 const GROUP_STATES: readonly GroupState[] = [
@@ -69,7 +71,7 @@ export function createNodeMetrics(
   build: { readonly version: string; readonly runtime: string; readonly node: string },
 ): NodeMetrics {
   const { metrics } = system;
-  registerActorMetrics(system);
+  const stop = registerActorMetrics(system);
   metrics.gauge("build_info", "Always 1; the labels say what runs.", ["version", "runtime", "node"])
     .set(1, { version: build.version, runtime: build.runtime, node: build.node });
   metrics.gauge("compression_ratio", "Bytes before over bytes after compression of a leg.", ["group", "leg"]);
@@ -97,6 +99,7 @@ export function createNodeMetrics(
       "group",
     ]),
     show,
+    stop,
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../../config/cluster_config.ts";
 import type { Introduction } from "../../protocol/handshake.ts";
 import { OUR_PROTOCOL } from "../../protocol/version.ts";
+import type { TransportTable } from "../../transports/schemes.ts";
 import { NBD_SLAB_BYTES } from "../../volume/nbd/limits.ts";
 import type { EventFields } from "../events/messages.ts";
 import { ExportTable } from "../export/export_table.ts";
@@ -79,8 +80,7 @@ export function createParts(world: NodeWorld, identity: NodeIdentity): NodeParts
   const groups = replicasOn(config, node).map(({ group }) => group);
   const names = new ActorNames(system.registry);
   const metrics = createNodeMetrics(system, identity);
-  const wire = new WireMeter();
-  const transports = metered(world.transports, wire);
+  const { meter, transports } = meters(world, metrics);
   const slabs = new SlabPool({ slabBytes: NBD_SLAB_BYTES, idleMax: IDLE_SLABS_MAX });
   const self: Introduction = { cluster: config.cluster, node, incarnation, offer: OUR_PROTOCOL };
   const board = new GroupBoard();
@@ -98,14 +98,6 @@ export function createParts(world: NodeWorld, identity: NodeIdentity): NodeParts
     const configured = nodeNamed(config, of)?.nbd.map(({ text }) => text) ?? [];
     return nbdUris(inForce.length > 0 ? inForce : configured, volume);
   };
-  const meter = new IoMeter(
-    { requests: metrics.ioRequests, bytes: metrics.ioBytes, durations: metrics.ioDurations },
-    () => system.clock.now(),
-  );
-  system.metrics.beforeText(() => {
-    meter.collect();
-    wire.collect((bytes, labels) => metrics.wireBytes.add(bytes, labels));
-  });
   return {
     ...identity,
     world,
@@ -116,14 +108,7 @@ export function createParts(world: NodeWorld, identity: NodeIdentity): NodeParts
     peers: new PeerBoard(),
     board,
     roles: new RoleTable(groups.map(({ name }) => name)),
-    exports: new ExportTable({
-      node,
-      volumes: groups.flatMap((group) => group.volumes.map(({ name }) => ({ group: group.name, name }))),
-      servedElsewhere: ({ group, name }) => {
-        const source = board.source(group);
-        return source === null || source === node ? null : { node: source, uris: uris(source, name) };
-      },
-    }),
+    exports: exportTable(node, { groups, board, uris }),
     meter,
     metrics,
     vitals: new Vitals(),
@@ -142,4 +127,37 @@ export function createParts(world: NodeWorld, identity: NodeIdentity): NodeParts
     event,
     nbdUris: uris,
   };
+}
+
+/** What is counted in plain numbers is handed on when somebody reads the metrics. */
+function meters(world: NodeWorld, metrics: NodeMetrics): { meter: IoMeter; transports: TransportTable } {
+  const { clock, metrics: registry } = world.system;
+  const meter = new IoMeter(
+    { requests: metrics.ioRequests, bytes: metrics.ioBytes, durations: metrics.ioDurations },
+    () => clock.now(),
+  );
+  const wire = new WireMeter();
+  registry.beforeText(() => {
+    meter.collect();
+    wire.collect((bytes, labels) => metrics.wireBytes.add(bytes, labels));
+  });
+  return { meter, transports: metered(world.transports, wire) };
+}
+
+function exportTable(
+  node: string,
+  known: {
+    readonly groups: readonly GroupConfig[];
+    readonly board: GroupBoard;
+    readonly uris: (node: string, volume: string) => readonly string[];
+  },
+): ExportTable {
+  return new ExportTable({
+    node,
+    volumes: known.groups.flatMap((group) => group.volumes.map(({ name }) => ({ group: group.name, name }))),
+    servedElsewhere: ({ group, name }) => {
+      const source = known.board.source(group);
+      return source === null || source === node ? null : { node: source, uris: known.uris(source, name) };
+    },
+  });
 }

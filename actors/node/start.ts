@@ -75,7 +75,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   }, { config, node, incarnation, version: packageVersion(), runtime: runtimeName() });
   const outcome = await built.ready();
   if (!outcome.ok) {
-    await system.shutdown();
+    await built.abandon();
     lock.release();
     throw failure(node, outcome.detail);
   }
@@ -95,7 +95,7 @@ function run(built: BuiltNode, lock: FileLock): RunningNode {
   built.fallen.then(async (reason) => {
     if (stopping !== null) return;
     system.log.error("node_fell", { cause: reason });
-    await system.shutdown();
+    await built.abandon();
     lock.release();
     ended(1);
   });

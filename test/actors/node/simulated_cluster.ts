@@ -79,7 +79,8 @@ export class SimulatedCluster {
   /** `kill -9` of the process: its disks keep what was written. */
   kill(name: string): void {
     const host = this.#host(name);
-    const { system } = this.node(name).parts.world;
+    const { metrics, world: { system } } = this.node(name).parts;
+    metrics.stop();
     system.kill("guardian");
     system.kill("node");
     this.network.crash(name, "killed");
