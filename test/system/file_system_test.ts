@@ -71,55 +71,59 @@ function copyTree(to: string): void {
   for (const folder of PART) cpSync(join(ROOT, folder), join(to, folder), { recursive: true });
 }
 
-test("file system: ext4 with this project's files survives the death of the source, clean at both ends", {
-  skip: noBlockDevice(),
-}, async () => {
-  const cluster = await TestCluster.inService({ sizeBytes: 64 * MIB });
-  const mountpoint = join(cluster.folder, "mounted");
-  const copy = join(cluster.folder, "copy");
-  mkdirSync(mountpoint);
-  copyTree(copy);
-  let device: BlockDevice | undefined;
-  let mounted = false;
-  const mount = async (path: string) => {
-    await runOk("mount", ["-t", "ext4", path, mountpoint]);
-    mounted = true;
-  };
-  const unmount = async () => {
-    await runOk("umount", [mountpoint]);
-    mounted = false;
-  };
-  try {
-    const source = await cluster.source();
-    device = await BlockDevice.open(cluster.uri(source), join(cluster.folder, "fuse-1"));
-    await runOk("mkfs.ext4", ["-q", device.path]);
-    await mount(device.path);
-    cpSync(copy, mountpoint, { recursive: true });
-    await unmount();
-    await runOk("fsck.ext4", ["-f", "-n", device.path]);
-    await device.close();
-    device = undefined;
+test(
+  "file system: ext4 with this project's files survives the death of the source, clean at both ends [kernel: FUSE, loop devices]",
+  {
+    skip: noBlockDevice(),
+  },
+  async () => {
+    const cluster = await TestCluster.inService({ sizeBytes: 64 * MIB });
+    const mountpoint = join(cluster.folder, "mounted");
+    const copy = join(cluster.folder, "copy");
+    mkdirSync(mountpoint);
+    copyTree(copy);
+    let device: BlockDevice | undefined;
+    let mounted = false;
+    const mount = async (path: string) => {
+      await runOk("mount", ["-t", "ext4", path, mountpoint]);
+      mounted = true;
+    };
+    const unmount = async () => {
+      await runOk("umount", [mountpoint]);
+      mounted = false;
+    };
+    try {
+      const source = await cluster.source();
+      device = await BlockDevice.open(cluster.uri(source), join(cluster.folder, "fuse-1"));
+      await runOk("mkfs.ext4", ["-q", device.path]);
+      await mount(device.path);
+      cpSync(copy, mountpoint, { recursive: true });
+      await unmount();
+      await runOk("fsck.ext4", ["-f", "-n", device.path]);
+      await device.close();
+      device = undefined;
 
-    await cluster.kill(source);
-    const survivor = await cluster.sourceOtherThan(source);
-    device = await BlockDevice.open(cluster.uri(survivor), join(cluster.folder, "fuse-2"));
-    await runOk("fsck.ext4", ["-f", "-n", device.path]);
-    await mount(device.path);
-    await runOk("diff", ["-r", "-x", "lost+found", copy, mountpoint]);
-    cpSync(join(copy, "bin"), join(mountpoint, "bin-again"), { recursive: true });
-    await unmount();
-    await runOk("fsck.ext4", ["-f", "-n", device.path]);
-    await device.close();
-    device = undefined;
+      await cluster.kill(source);
+      const survivor = await cluster.sourceOtherThan(source);
+      device = await BlockDevice.open(cluster.uri(survivor), join(cluster.folder, "fuse-2"));
+      await runOk("fsck.ext4", ["-f", "-n", device.path]);
+      await mount(device.path);
+      await runOk("diff", ["-r", "-x", "lost+found", copy, mountpoint]);
+      cpSync(join(copy, "bin"), join(mountpoint, "bin-again"), { recursive: true });
+      await unmount();
+      await runOk("fsck.ext4", ["-f", "-n", device.path]);
+      await device.close();
+      device = undefined;
 
-    await cluster.start(source);
-    await cluster.healthy();
-    await cluster.assertIdentical();
-    // A replica is the volume and nothing else: it can be checked without Holdfast.
-    await runOk("fsck.ext4", ["-f", "-n", cluster.disk("gamma")]);
-  } finally {
-    if (mounted) await runToEnd("umount", ["-l", mountpoint]);
-    await device?.close();
-    await cluster.close();
-  }
-});
+      await cluster.start(source);
+      await cluster.healthy();
+      await cluster.assertIdentical();
+      // A replica is the volume and nothing else: it can be checked without Holdfast.
+      await runOk("fsck.ext4", ["-f", "-n", cluster.disk("gamma")]);
+    } finally {
+      if (mounted) await runToEnd("umount", ["-l", mountpoint]);
+      await device?.close();
+      await cluster.close();
+    }
+  },
+);
