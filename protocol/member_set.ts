@@ -23,6 +23,11 @@ export interface GroupRecord {
   readonly version: number;
   /** The source itself is in it, mode `sync`. */
   readonly members: readonly Member[];
+  /**
+   * False: this generation's source took over without being bound to hold every completed write before it. Kept here
+   * because the history entry that says so exists only once the gate has opened.
+   */
+  readonly lossless?: boolean;
   /** The recorded configuration: the voters in force and the replicas. */
   readonly voters: readonly string[];
   readonly replicas: readonly string[];

@@ -224,8 +224,17 @@ function judgePromotion(candidacy: Candidacy, record: GroupRecord): Verdict {
     replicas: record.replicas,
     members: membersAt(own, { node, replicas, promises, record }),
     baseSeq: own.position.seq,
-    lossless: bound,
+    lossless: bound && !continuesLoss(record, node, own),
   };
+}
+
+/**
+ * A source that took over with a loss and died before its gate opened has no history entry that says so, only the record;
+ * what it lacked it still lacks.
+ */
+function continuesLoss(record: GroupRecord, node: string, own: ReplicaFacts): boolean {
+  const opened = own.history.some((entry) => sameGeneration(entry.generation, record.generation));
+  return record.source === node && record.lossless === false && !opened;
 }
 
 /** I12: an empty or inconsistent disk is never a source. */

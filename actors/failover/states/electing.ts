@@ -187,10 +187,14 @@ export class Electing implements GroupState {
     if (passing.length > 0) {
       const remainingMs = Math.min(...passing.map(([, refused]) => refused.remainingMs));
       const nodes = passing.map(([node]) => node).join(", ");
+      // A canvass costs little, and a lease may be given back before it ends; word of that may be on its way.
+      const { row } = known.judgeSource(voter, nowMs);
+      const waitMs = row === "resigned" || row === "restarted"
+        ? Math.min(remainingMs, known.intervalMs / 4)
+        : Math.min(remainingMs, known.intervalMs) + known.staggerMs(voter);
       return suspectAt(
         `a lease that ${nodes} granted or may have granted runs for another ${Math.ceil(remainingMs)} ms`,
-        // A canvass costs little, and the lease may be given back before it ends.
-        nowMs + Math.min(remainingMs, known.intervalMs) + known.staggerMs(voter),
+        nowMs + waitMs,
         null,
       );
     }

@@ -6,7 +6,7 @@
  * was in force, since nobody can know that its gate never opened.
  */
 import { invariant } from "../../../runtime/invariant.ts";
-import { isMember } from "../../../protocol/member_set.ts";
+import { type GroupRecord, isMember } from "../../../protocol/member_set.ts";
 import { type Generation, sameGeneration } from "../../../protocol/position.ts";
 import type { GroupEvent } from "../effects.ts";
 import type { Explanation } from "../messages.ts";
@@ -37,8 +37,8 @@ export class Promoting implements GroupState {
 
   enter(scene: Scene): Transition | null {
     const { known, nowMs, wallMs } = scene;
-    const { groupId, members, voters, replicas, row } = this.#promotion;
-    const record = {
+    const { groupId, members, voters, replicas, row, lossless } = this.#promotion;
+    const record: GroupRecord = {
       groupId,
       generation: this.#generation,
       source: known.node,
@@ -46,6 +46,7 @@ export class Promoting implements GroupState {
       members,
       voters,
       replicas,
+      ...(lossless ? {} : { lossless }),
     };
     invariant(isMember(record, known.node), "the source is in its own member set");
     this.#term = new Term({

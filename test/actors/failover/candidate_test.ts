@@ -300,6 +300,19 @@ test("candidate: a canvass before birth yields to whoever comes first in the con
   assert.equal(canvass("alpha", []).row, "birth");
 });
 
+test("candidate: a loss that was recorded but never opened is not forgotten by the next attempt", () => {
+  const half = record({ gamma: "sync" }, {
+    source: "gamma",
+    generation: { number: 4, id: "d".repeat(32) },
+    lossless: false,
+  });
+  const again = judge("gamma", { beta: promise(5, half), gamma: promise(5, half) });
+  assert.deepEqual([again.row, again.kind === "promote" && again.lossless], ["promote_source", false]);
+  const opened = promise(5, half, { history: history(4, "d"), position: { generation: 4, seq: 5 } });
+  const later = judge("gamma", { beta: promise(5, half), gamma: opened });
+  assert.equal(later.kind === "promote" && later.lossless, true, "its own writes it holds");
+});
+
 test("candidate: a group with one replica is its own majority", () => {
   const replicas: ReplicaPlan[] = [{ node: "alpha", mode: "sync" }];
   assert.equal(judge("alpha", { alpha: blank() }, replicas).row, "birth");
