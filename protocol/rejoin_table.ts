@@ -153,6 +153,10 @@ function judgeAncestor(
     relation: Extract<Relation, { kind: "ancestor" }>;
   },
 ): RejoinVerdict {
+  // A window takes the source's history at its beginning and the position at its end: between them neither says anything.
+  if (target.disk === "inconsistent") {
+    return verdict("target_inconsistent", "resync", "the target was interrupted in a resync");
+  }
   const ahead = target.position.seq - relation.endSeq;
   if (ahead > 0 && relation.current) {
     return verdict(
@@ -171,9 +175,6 @@ function judgeAncestor(
         "the target holds completed writes that the source lost",
         ahead,
       );
-  }
-  if (target.disk === "inconsistent") {
-    return verdict("target_inconsistent", "resync", "the target was interrupted in a resync");
   }
   if (target.position.seq === source.position.seq) {
     return verdict("same_position", "resync", "both stand at the same position");
