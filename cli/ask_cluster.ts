@@ -9,7 +9,7 @@ import {
 import { askJson, askNode, type Unanswered } from "./admin_client.ts";
 import type { SharedOptions } from "./command.ts";
 import { EXIT, Failure } from "./failure.ts";
-import { mergeStatus } from "./merge_status.ts";
+import { mergeStatus } from "../protocol/merge_status.ts";
 import { type Target, targetsOf, unknownName } from "./target.ts";
 
 /** A status is for now: a node that needs longer than this is as good as silent. */

@@ -10,7 +10,7 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePorts } from "../../../cli/demo/demo_cluster.ts";
 import { askJson, askNode } from "../../../cli/admin_client.ts";
-import { mergeStatus } from "../../../cli/merge_status.ts";
+import { mergeStatus } from "../../../protocol/merge_status.ts";
 import { ADMIN_SOCKET, type Target } from "../../../cli/target.ts";
 import {
   type ActorsReport,

@@ -5,13 +5,7 @@
  * generation speaks for a group; among equals the source itself, since it alone knows its legs; among the rest, who
  * has a group in a state nearer to service. A replica's own node knows its disk best while no source speaks.
  */
-import type {
-  ClusterStatus,
-  GroupStatus,
-  NodeReport,
-  NodeStatus,
-  ReplicaStatus,
-} from "../protocol/admin_messages.ts";
+import type { ClusterStatus, GroupStatus, NodeReport, NodeStatus, ReplicaStatus } from "./admin_messages.ts";
 
 export interface MergeOptions {
   /** Names in the configuration's order; empty when it was not read. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mergeStatus } from "../../cli/merge_status.ts";
+import { mergeStatus } from "../../protocol/merge_status.ts";
 import type { NodeReport } from "../../protocol/admin_messages.ts";
-import { group, replica, reportOf, up } from "./sample_status.ts";
+import { group, replica, reportOf, up } from "../cli/sample_status.ts";
 
 function merged(reports: readonly NodeReport[], unreachable: Record<string, string> = {}) {
   return mergeStatus(reports, {
