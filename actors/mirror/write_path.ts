@@ -13,40 +13,22 @@
  * A write that fails leaves a range that may be anything. It keeps its marks, and the range is shipped again as it now
  * stands, under the seq that the failed write would have had: so the replicas stay equal, whatever the disk did.
  *
- * No decision about legs is made here; `Shipper` is whoever ships, the floors are set from outside.
+ * No decision about legs is made here: the host ships, and the floors are set from outside.
  */
-import { assertNever, invariant } from "../../runtime/invariant.ts";
-import type { DiskFailure, DiskOutcome, Extent, MaybeLater } from "../../volume/block_device.ts";
+import { invariant } from "../../runtime/invariant.ts";
+import type { DiskFailure, DiskOutcome, MaybeLater } from "../../volume/block_device.ts";
 import type { VolumeStore } from "../../volume/group_store.ts";
-import type { VolumeErrorKind, VolumePort, VolumeRequest } from "../../volume/volume_request.ts";
+import type { VolumePort, VolumeRequest } from "../../volume/volume_request.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
+import { clientErrorOf } from "./client_error.ts";
 import { Operation } from "./operation.ts";
+import { OpenRequests } from "./open_requests.ts";
 import { PART_BYTES_MAX, splitRequest } from "./split_request.ts";
+import { readFrom } from "./reading.ts";
 import { RangeQueue } from "./range_queue.ts";
+import type { WritePathHost } from "./write_path_host.ts";
 import type { Floors } from "./write_window.ts";
 import { WriteWindow } from "./write_window.ts";
-
-/** Requests taken and not yet answered, over all doors (I8). At the bound the port says it is not writable. */
-export const REQUESTS_IN_FLIGHT_MAX = 4_096;
-export const BYTES_IN_FLIGHT_MAX = 256 * 1024 * 1024;
-
-/** What the write path asks of the mirror around it. Called inside the turn; none of it throws. */
-export interface WritePathHost {
-  /** True while requests may be answered; looks at the clock itself. */
-  leaseRuns(): boolean;
-  /** Sends an operation, which has its seq, to every leg that is attached. Keeps the payload's slab as long as needed. */
-  ship(operation: Operation): void;
-  /** Wraps the continuation of disk work: nothing after the mirror's death, the mirror's crash when it throws. */
-  guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void;
-  /** `endTurn` is wanted once when this turn is over. */
-  atTurnEnd(): void;
-  /** A data disk or the log failed for good: the gate must close. */
-  diskFailed(failure: DiskFailure): void;
-  /** Everything up to `seq` is stable on the local disks. */
-  localStable(seq: number): void;
-  /** Legs whose backlog is full stop the reading of requests (policy `throttle`). */
-  backlogFull(): boolean;
-}
 
 export class WritePath implements VolumePort {
   readonly #store: ReplicaStore;
@@ -56,21 +38,26 @@ export class WritePath implements VolumePort {
   #cold: Operation[] = [];
   readonly #runnable: Operation[] = [];
   #running = false;
-  /** Answers that are ready and wait for a lease. Bounded by what is in flight. */
-  #suspended: (() => void)[] = [];
+  readonly #open: OpenRequests;
   /** Requests that came while draining. Bounded like what is in flight. */
   #held: VolumeRequest[] = [];
   #state: "open" | "draining" | "closed" = "open";
-  #requests = 0;
-  #bytes = 0;
   #flushIssuedThrough: number;
-  #writableListeners: (() => void)[] = [];
+  /** A door asked while there was no room: it is to be told when there is. */
+  #owesWritable = false;
   #onIdle: (() => void) | null = null;
 
   constructor(options: { store: ReplicaStore; host: WritePathHost; baseSeq: number }) {
     this.#store = options.store;
     this.#host = options.host;
     this.#flushIssuedThrough = options.baseSeq;
+    this.#open = new OpenRequests({
+      leaseRuns: () => this.#host.leaseRuns(),
+      answered: () => {
+        if (this.#owesWritable) this.announceWritable();
+        if (this.#onIdle !== null) this.#checkIdle();
+      },
+    });
     this.#window = new WriteWindow(options.baseSeq, (operation) => this.#completed(operation));
   }
 
@@ -81,23 +68,18 @@ export class WritePath implements VolumePort {
     return this.#window.localStable;
   }
   get requestsInFlight(): number {
-    return this.#requests;
+    return this.#open.count;
   }
   get suspendedAnswers(): number {
-    return this.#suspended.length;
+    return this.#open.suspended;
   }
 
   // ---- the port -----------------------------------------------------------------------------------------------
 
   get writable(): boolean {
-    return this.#state === "open" && this.#requests < REQUESTS_IN_FLIGHT_MAX &&
-      this.#bytes < BYTES_IN_FLIGHT_MAX &&
-      !this.#host.backlogFull();
-  }
-
-  /** Calls `listener` once when the port is writable again; at once never. */
-  onWritable(listener: () => void): void {
-    this.#writableListeners.push(listener);
+    const room = this.#state === "open" && !this.#open.full && !this.#host.backlogFull();
+    if (!room) this.#owesWritable = true;
+    return room;
   }
 
   submit(batch: readonly VolumeRequest[]): void {
@@ -114,8 +96,7 @@ export class WritePath implements VolumePort {
   }
 
   #accept(request: VolumeRequest): void {
-    this.#requests += 1;
-    this.#bytes += request.length;
+    this.#open.take(request);
     if (this.#state === "draining") {
       // The payload must outlive this call: the slab is released when the request is taken up again.
       request.slab?.retain();
@@ -125,7 +106,7 @@ export class WritePath implements VolumePort {
 
   #take(request: VolumeRequest): void {
     if (this.#state === "closed") {
-      this.#answer(request, "shutting_down");
+      this.#open.answer(request, "shutting_down");
       return;
     }
     const { kind, volume, offset, length } = request;
@@ -136,7 +117,7 @@ export class WritePath implements VolumePort {
         );
         return;
       case "cache":
-        this.#answer(request, null);
+        this.#open.answer(request, null);
         return;
       case "read":
       case "block_status":
@@ -247,42 +228,19 @@ export class WritePath implements VolumePort {
 
   #read(operation: Operation): void {
     const { device } = this.#volume(operation.volume);
-    const request = operation.request;
-    invariant(request !== null, "a read has somebody who asked");
-    if (request.kind === "block_status") {
-      this.#extents(operation, device.extents(operation.offset, operation.length));
-      return;
-    }
-    const into = request.replySpace?.() ?? new Uint8Array(operation.length);
-    const outcome = device.read(operation.offset, into);
-    if (outcome instanceof Promise) {
-      void outcome.then(this.#host.guard((later) => this.#readDone(operation, into, later)));
-    } else this.#readDone(operation, into, outcome);
-  }
-
-  #readDone(operation: Operation, into: Uint8Array, outcome: DiskOutcome): void {
-    if (this.#state === "closed") return;
-    this.#leave(operation);
-    const request = operation.request;
-    invariant(request !== null, "a read has somebody who asked");
-    if (outcome === null) {
-      this.#answer(request, null, into);
-      return;
-    }
-    if (outcome.kind === "io_error") this.#host.diskFailed(outcome);
-    else this.#answer(request, errorOf(outcome));
-  }
-
-  #extents(operation: Operation, found: MaybeLater<readonly Extent[]>): void {
-    const done = (extents: readonly Extent[]): void => {
-      if (this.#state === "closed") return;
-      this.#leave(operation);
-      const request = operation.request;
-      invariant(request !== null, "a question has somebody who asked");
-      this.#answer(request, null, undefined, extents);
-    };
-    if (found instanceof Promise) void found.then(this.#host.guard(done));
-    else done(found);
+    readFrom(device, {
+      operation,
+      guard: (work) => this.#host.guard(work),
+      done: ({ failure, found }) => {
+        if (this.#state === "closed") return;
+        this.#leave(operation);
+        const request = operation.request;
+        invariant(request !== null, "a read has somebody who asked");
+        if (failure === null) this.#open.answer(request, null, found);
+        else if (failure.kind === "io_error") this.#host.diskFailed(failure);
+        else this.#open.answer(request, clientErrorOf(failure));
+      },
+    });
   }
 
   // ---- writing ------------------------------------------------------------------------------------------------
@@ -321,7 +279,7 @@ export class WritePath implements VolumePort {
       this.endTurn();
     } else if (outcome.kind === "no_space") {
       // It was shipped and not kept: what stands here now is shipped behind it, and the client hears of the failure.
-      operation.error = errorOf(outcome);
+      operation.error = clientErrorOf(outcome);
       this.#repair(operation);
       this.#window.localDone(operation);
     } else this.#host.diskFailed(outcome);
@@ -336,7 +294,7 @@ export class WritePath implements VolumePort {
     this.#repair(operation);
     const request = operation.request;
     if (request === null) return;
-    this.#answer(request, errorOf(outcome));
+    this.#open.answer(request, clientErrorOf(outcome));
     request.slab?.release();
   }
 
@@ -387,8 +345,9 @@ export class WritePath implements VolumePort {
   #stream(operation: Operation): void {
     operation.seq = this.#window.nextSeq;
     this.#host.ship(operation);
-    this.#window.add(operation);
+    // Before the window: the client may ask again from within an answer, and the position never goes back.
     this.#store.advance(operation.seq);
+    this.#window.add(operation);
   }
 
   #enterStream(operation: Operation): void {
@@ -441,47 +400,24 @@ export class WritePath implements VolumePort {
   #completed(operation: Operation): void {
     const request = operation.request;
     if (request !== null) {
-      this.#answer(request, operation.error);
+      this.#open.answer(request, operation.error);
       request.slab?.release();
     }
     operation.payload = null;
     this.#leave(operation);
     operation.onComplete?.();
-    if (this.#onIdle !== null) this.#checkIdle();
-  }
-
-  #answer(
-    request: VolumeRequest,
-    error: VolumeErrorKind | null,
-    data?: Uint8Array,
-    extents?: readonly Extent[],
-  ): void {
-    if (this.#state !== "closed" && !this.#host.leaseRuns()) {
-      this.#suspended.push(() => this.#answer(request, error, data, extents));
-      return;
-    }
-    const wasFull = this.#requests >= REQUESTS_IN_FLIGHT_MAX || this.#bytes >= BYTES_IN_FLIGHT_MAX;
-    this.#requests -= 1;
-    this.#bytes -= request.length;
-    request.complete(error, data, extents);
-    if (wasFull) this.announceWritable();
-    if (this.#onIdle !== null) this.#checkIdle();
   }
 
   /** The lease runs again: what was ready goes out. */
   leaseRenewed(): void {
-    if (this.#suspended.length === 0 || !this.#host.leaseRuns()) return;
-    const ready = this.#suspended;
-    this.#suspended = [];
-    for (const answer of ready) answer();
+    this.#open.leaseRenewed();
   }
 
-  /** A leg's backlog has room again, or a drain is over. */
+  /** Tells the doors that there is room again, if one of them asked while there was none. */
   announceWritable(): void {
-    if (this.#writableListeners.length === 0 || !this.writable) return;
-    const listeners = this.#writableListeners;
-    this.#writableListeners = [];
-    for (const listener of listeners) listener();
+    if (!this.#owesWritable || !this.writable) return;
+    this.#owesWritable = false;
+    this.#host.writable();
   }
 
   // ---- the gate -----------------------------------------------------------------------------------------------
@@ -495,7 +431,7 @@ export class WritePath implements VolumePort {
   }
 
   #checkIdle(): void {
-    if (this.#onIdle === null || this.#requests > this.#held.length) return;
+    if (this.#onIdle === null || this.#open.count > this.#held.length) return;
     const done = this.#onIdle;
     this.#onIdle = null;
     done();
@@ -525,10 +461,9 @@ export class WritePath implements VolumePort {
     for (const operation of this.#window.abandon()) operation.request?.slab?.release();
     for (const request of this.#held) request.slab?.release();
     this.#held = [];
-    this.#suspended = [];
+    this.#open.drop();
     this.#cold = [];
     this.#onIdle = null;
-    this.#writableListeners = [];
   }
 
   // ---- for a resync -------------------------------------------------------------------------------------------
@@ -553,20 +488,5 @@ export class WritePath implements VolumePort {
     const volume = this.#store.volumes[index];
     invariant(volume !== undefined, "a request names a volume of its group");
     return volume;
-  }
-}
-
-/** What the client is told. A full disk has its own error number; everything else that gets here is an I/O error. */
-function errorOf(failure: DiskFailure): VolumeErrorKind {
-  switch (failure.kind) {
-    case "no_space":
-    case "out_of_range":
-    case "not_supported":
-      return failure.kind;
-    case "io_error":
-    case "closed":
-      return "io_error";
-    default:
-      return assertNever(failure.kind);
   }
 }

@@ -46,6 +46,13 @@ export class ModelClient {
     return this.submit([this.#request(kind, { change, fua, noHole })])[0] as Asked;
   }
 
+  /** A trim of any bytes, which the ledger does not know of. */
+  trimBytes(range: { offset: number; length: number }): Asked {
+    const { request, asked } = this.#request("trim", {});
+    this.submit([{ request: { ...request, ...range }, asked }]);
+    return asked;
+  }
+
   flush(): Asked {
     const covered = this.ledger.completedNow();
     return this.submit([
