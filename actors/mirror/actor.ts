@@ -341,6 +341,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
       localStable: (seq) => {
         for (const { intentLog } of this.#store?.volumes ?? []) intentLog.localStableUpTo(seq);
       },
+      writable: () => this.#environment.writable(),
       backlogFull: () => this.#legs?.backlogFull() === true,
     };
   }
@@ -381,7 +382,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
       this.#recordPosition({ drained: false });
     }
     this.#tellFacts();
-    if (path.writable) this.#environment.writable();
+    path.announceWritable();
   }
 
   #tellFacts(): void {

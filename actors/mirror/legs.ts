@@ -215,7 +215,7 @@ export class Legs {
         progressed: (node) => {
           this.#progressed(node, session);
           this.#setFloors();
-          if (path.writable) environment.writable();
+          path.announceWritable();
         },
         ended: (node, end) => this.#ended(node, session, end),
         diskFailed: this.#options.diskFailed,
@@ -260,7 +260,7 @@ export class Legs {
     if (standing?.session !== session) return;
     standing.session = null;
     this.step({ kind: "leg_ended", node, ...end });
-    if (this.#options.path.writable) this.#options.environment.writable();
+    this.#options.path.announceWritable();
   }
 
   // ---- what people ask ----------------------------------------------------------------------------------------
