@@ -435,3 +435,55 @@ test("an old vote whose lease was longer makes a restarted voter wait that long"
   assert.deepEqual(group.holders(), []);
   group.until(() => group.holders().length === 1, 3 * LEASE_MS, "a source after the long lease");
 });
+
+test("a late answer to an earlier candidacy, of the same voter, counts for nothing", () => {
+  const group = born();
+  group.kill("alpha");
+  group.kill("gamma");
+  group.until(() => status(group, "beta").state === "blocked", 4 * LEASE_MS, "beta waits for a majority");
+  const before = group.node("beta").vote;
+  const { record } = status(group, "beta");
+  assert.ok(record !== null);
+  const history = group.node("gamma").history;
+  const facts = {
+    groupId: record.groupId,
+    history,
+    position: group.node("gamma").position,
+    zero: false,
+  } as const;
+  // Taken for reachable, gamma is waited for: the answers arrive in the middle of a candidacy.
+  group.give("beta", { kind: "peer_up", node: "gamma", incarnation: "gamma-1" });
+  for (let round = 0; round < 400; round += 1) {
+    for (const probe of [true, false]) {
+      const generation = { number: 2, id: "e".repeat(32) };
+      const body = { kind: "promised", group: "db", generation, probe, record, births: [] } as const;
+      const sealed = { ...facts, disk: "up_to_date", role: "target" } as const;
+      group.give("beta", {
+        kind: "remote",
+        from: "gamma",
+        incarnation: "gamma-1",
+        body: { ...body, facts: sealed },
+      });
+    }
+    group.run(5);
+  }
+  assert.equal(group.node("beta").vote, before, "it never got beyond a canvass");
+  assert.equal(status(group, "beta").state, "blocked");
+});
+
+test("a source whose lease runs is not unseated by a question for a promise", () => {
+  const group = born();
+  const { generation } = status(group, "alpha");
+  const question = {
+    kind: "promise_requested",
+    group: "db",
+    purpose: "promotion",
+    groupId: null,
+    probe: false,
+  } as const;
+  const body = { ...question, generation: { number: 99, id: "e".repeat(32) } };
+  group.give("alpha", { kind: "remote", from: "beta", incarnation: "beta-1", body });
+  group.run(2 * LEASE_MS);
+  assert.deepEqual(group.holders(), ["alpha"]);
+  assert.equal(status(group, "alpha").generation, generation);
+});
