@@ -327,9 +327,9 @@ export class LegSession {
       now: this.#startedAt,
     });
     this.#phase = "window";
-    if (this.#cursor.leftBytes > 0) {
-      this.#send({ kind: "resync_begin", resync: this.#cursor.kind, totalBytes: this.#cursor.leftBytes });
-    }
+    // Nothing to copy, nothing to open: closed in this very turn, since a target takes no frame outside of a window.
+    if (this.#cursor.leftBytes === 0) return this.#closeWindow(this.#cursor);
+    this.#send({ kind: "resync_begin", resync: this.#cursor.kind, totalBytes: this.#cursor.leftBytes });
     this.#pump();
   }
 
