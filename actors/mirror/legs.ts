@@ -129,9 +129,16 @@ export class Legs {
         );
         return;
       }
-      case "close_session":
-        this.#standing.get(effect.node)?.session?.close(effect.cause);
+      case "close_session": {
+        const standing = this.#standing.get(effect.node);
+        const session = standing?.session ?? null;
+        if (standing === undefined || session === null) return;
+        // The machine has moved on already: this end must not be told to it as one of what comes next.
+        standing.session = null;
+        session.close(effect.cause);
+        this.#options.path.announceWritable();
         return;
+      }
       case "request_record":
         environment.event("member_set_requested", {
           group,
