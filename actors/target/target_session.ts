@@ -13,7 +13,7 @@
  * The session ends by itself on anything that it cannot explain, and says why; the source then starts a new one.
  */
 import { assertNever, invariant } from "../../runtime/invariant.ts";
-import { FLAG_FUA, FLAG_NO_HOLE } from "../../protocol/frame_header.ts";
+import { FLAG_FUA } from "../../protocol/frame_header.ts";
 import type { FrameChannel } from "../../protocol/frame_channel.ts";
 import type { IncomingFrame } from "../../protocol/frame_decoder.ts";
 import {
@@ -26,32 +26,18 @@ import type { Position } from "../../protocol/position.ts";
 import { judgeRejoin, type RejoinVerdict, type ReplicaView } from "../../protocol/rejoin_table.ts";
 import { isShapeFailure } from "../../protocol/shape.ts";
 import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
-import { DirtyBitmap } from "../../volume/dirty_bitmap.ts";
 import type { VolumeStore } from "../../volume/group_store.ts";
-import { applyRuns, encodeRuns } from "../../volume/bitmap_runs.ts";
+import { encodeRuns } from "../../volume/bitmap_runs.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
+import { applyFrame, refusalOf } from "./apply_frame.ts";
+import { ForeignMarks } from "./foreign_marks.ts";
+import type { TargetSessionHost } from "./target_session_host.ts";
+import { differenceOf } from "./same_volumes.ts";
+import { closeWindow, windowOpened } from "./window_record.ts";
 import { ApplyQueue, type Waiting, type WaitingFrame } from "./apply_queue.ts";
 
 /** Applied and not yet stable: beyond this the session flushes without being told to, so that marks and memory clear. */
 const UNSTABLE_BYTES_MAX = 64 * 1024 * 1024;
-/** What a message of marks takes besides its runs, roughly: a flood of empty ones is a flood. */
-const MARKS_MESSAGE_BYTES = 64;
-
-export interface TargetSessionHost {
-  readonly self: string;
-  readonly group: string;
-  /** Streams of a lower generation are refused. */
-  sealed(): number;
-  view(): ReplicaView;
-  atTurnEnd(work: () => void): void;
-  guard<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void;
-  judged(from: string, verdict: RejoinVerdict): void;
-  /** The phase or the durable state changed. */
-  changed(): void;
-  diskFailed(failure: DiskFailure): void;
-  /** The last call. */
-  ended(cause: string): void;
-}
 
 export type TargetPhase = "opening" | "judged" | "listening" | "window" | "replicating" | "ended";
 
@@ -82,9 +68,7 @@ export class TargetSession {
   /** Disk work under way: the position is not final before it is over. */
   #underWay = 0;
   #whenQuiet: (() => void)[] = [];
-  readonly #foreignMarks: { readonly volume: number; readonly peer: string; readonly runs: Uint8Array }[] =
-    [];
-  #foreignBytes = 0;
+  readonly #foreignMarks: ForeignMarks;
 
   constructor(
     options: { from: string; channel: FrameChannel; store: ReplicaStore; host: TargetSessionHost },
@@ -92,6 +76,7 @@ export class TargetSession {
     this.from = options.from;
     this.#channel = options.channel;
     this.#store = options.store;
+    this.#foreignMarks = new ForeignMarks(options.store.volumes);
     this.#host = options.host;
     this.#pinsMax = Math.min(
       ...options.store.volumes.map(({ intentLog }) => Math.floor(intentLog.figures().hotCapacity / 2)),
@@ -223,69 +208,23 @@ export class TargetSession {
       this.#obey(head.message);
       return;
     }
-    const wrong = this.#check(head);
+    const volume = this.#volume(head.volume);
+    const phase = this.#phase;
+    invariant(
+      phase === "window" || phase === "replicating" || phase === "listening",
+      "frames come after the plan",
+    );
+    const wrong = refusalOf(head, { place: { phase, lastSeq: this.#lastSeq }, volume });
     if (wrong !== null) return this.#end(wrong);
     if (head.kind === "barrier") {
       this.#applied(head);
       this.#barrier();
       return;
     }
-    const outcome = this.#apply(head);
+    const outcome = applyFrame(head, volume);
     if (outcome instanceof Promise) {
       this.#stall(outcome, (later) => this.#written(head, later));
     } else this.#written(head, outcome);
-  }
-
-  /** Why a frame cannot be applied; `null` when it can. */
-  #check(frame: WaitingFrame): string | null {
-    if (this.#phase === "listening") {
-      return `a ${frame.kind} frame came before the window was opened or closed`;
-    }
-    const isCopy = frame.kind === "copy" || frame.kind === "copy_zeroes";
-    if (isCopy && this.#phase !== "window") return "a copy came outside a resync window";
-    if (!isCopy) {
-      const next = this.#lastSeq + 1;
-      if (this.#phase === "replicating" && frame.seq !== next) {
-        return `I5: seq ${frame.seq} came where ${next} was due`;
-      }
-      if (this.#phase === "window" && frame.seq < next) {
-        return `I5: seq ${frame.seq} came after ${this.#lastSeq}`;
-      }
-    }
-    if (frame.kind === "barrier") return null;
-    const volume = this.#volume(frame.volume);
-    if (volume === undefined) return `there is no volume ${frame.volume} in the group`;
-    if (frame.offset + frame.span > volume.size) {
-      return `bytes ${frame.offset} to ${frame.offset + frame.span} are outside volume ${volume.name}`;
-    }
-    if (frame.span > volume.intentLog.heatBytesMax) {
-      return `a ${frame.kind} frame covers ${frame.span} bytes, at most ${volume.intentLog.heatBytesMax} go at once`;
-    }
-    return null;
-  }
-
-  #apply(frame: WaitingFrame): DiskOutcome | Promise<DiskOutcome> {
-    const volume = this.#volume(frame.volume);
-    invariant(
-      volume !== undefined && frame.pinned,
-      "I3: the intent of a frame is durable before it is applied",
-    );
-    volume.intentLog.mark(frame.offset, frame.span, frame.seq);
-    switch (frame.kind) {
-      case "write":
-      case "copy":
-        return volume.device.write(frame.offset, frame.payload);
-      case "trim":
-      case "write_zeroes":
-      case "copy_zeroes":
-        return volume.device.writeZeroes(frame.offset, frame.span, {
-          punch: (frame.flags & FLAG_NO_HOLE) === 0,
-        });
-      case "barrier":
-        return null;
-      default:
-        return assertNever(frame.kind);
-    }
   }
 
   #written(frame: WaitingFrame, outcome: DiskOutcome): void {
@@ -392,7 +331,14 @@ export class TargetSession {
         `generation ${generation} is below ${this.#host.sealed()}, which was promised`,
       );
     }
-    const different = this.#differentVolumes(message);
+    const different = message.group !== this.#host.group ? `this is group ${this.#host.group}` : differenceOf(
+      message.volumes,
+      this.#store.volumes.map(({ name, size, intentLog }) => ({
+        name,
+        size,
+        regionBytes: intentLog.regionBytes,
+      })),
+    );
     if (different !== null) return this.#refuse("other_volumes", different);
     this.#generation = generation;
     this.#sourceView = message.view;
@@ -402,22 +348,6 @@ export class TargetSession {
     this.#host.judged(this.from, this.#verdict);
     this.#host.changed();
     this.#send({ kind: "leg_state", view });
-  }
-
-  #differentVolumes(message: Extract<LegToTarget, { kind: "leg_open" }>): string | null {
-    if (message.group !== this.#host.group) return `this is group ${this.#host.group}`;
-    const ours = this.#store.volumes;
-    if (message.volumes.length !== ours.length) return `the group has ${ours.length} volumes here`;
-    for (const [index, theirs] of message.volumes.entries()) {
-      const volume = ours[index];
-      if (volume === undefined || volume.name !== theirs.name || volume.size !== theirs.size) {
-        return `volume ${theirs.name} has ${theirs.size} bytes there, here volume ${volume?.name} has ${volume?.size}`;
-      }
-      if (volume.intentLog.regionBytes !== theirs.regionBytes) {
-        return `volume ${theirs.name} has other regions here`;
-      }
-    }
-    return null;
   }
 
   #agree(rule: string): void {
@@ -444,44 +374,25 @@ export class TargetSession {
     this.#host.changed();
   }
 
-  /** I12: «inconsistent» is stable before the first block changes. */
   #beginWindow(kind: "partial" | "full" | "hash"): void {
     const source = this.#sourceView;
     if (this.#phase !== "listening" || source === null) return this.#end("a window was opened out of turn");
     this.#phase = "window";
     this.#host.changed();
-    const stored = this.#store.update({
-      groupId: source.groupId,
-      history: source.history,
-      diskState: "inconsistent",
-      zero: false,
-      resync: { source: this.from, kind, undo: null },
-    });
+    const stored = this.#store.update(windowOpened(source, { source: this.from, kind }));
     this.#stall(stored, (outcome) => {
       if (outcome !== null) this.#notStored(outcome);
     });
   }
 
-  /** Marks of the source towards third replicas wait for the end of the window; bounded by what bitmaps can hold. */
   #keepMarks(message: Extract<LegToTarget, { kind: "marks" }>): void {
     if (this.#phase !== "window" && this.#phase !== "listening") {
       return this.#end("marks came outside a window");
     }
-    const volume = this.#volume(message.volume);
-    if (volume === undefined) return this.#end(`there is no volume ${message.volume} in the group`);
-    this.#foreignBytes += message.runs.byteLength + MARKS_MESSAGE_BYTES;
-    const bound = this.#store.volumes.reduce(
-      (sum, { size, intentLog }) => sum + size / intentLog.regionBytes * 3,
-      65_536,
-    ) *
-      Math.max(1, volume.intentLog.peers.length);
-    if (this.#foreignBytes > bound) {
-      return this.#end("the source sent more marks than the volumes have regions");
-    }
-    this.#foreignMarks.push(message);
+    const wrong = this.#foreignMarks.keep(message);
+    if (wrong !== null) this.#end(wrong);
   }
 
-  /** I12: «up to date» is stable only after the blocks and the marks are. */
   #endWindow(seq: number): void {
     const source = this.#sourceView;
     if (source === null || (this.#phase !== "window" && this.#phase !== "listening")) {
@@ -490,15 +401,10 @@ export class TargetSession {
     if (this.#phase === "window" && seq < this.#lastSeq) {
       return this.#end("a window was closed before its last write");
     }
-    for (const { volume, peer, runs } of this.#foreignMarks.splice(0)) {
-      const store = this.#volume(volume);
-      if (store === undefined || !store.intentLog.peers.includes(peer)) continue;
-      const marks = new DirtyBitmap({ size: store.size, regionBytes: store.intentLog.regionBytes });
-      const wrong = applyRuns(marks, runs);
-      if (wrong !== null) return this.#end(`the source sent marks of which ${wrong}`);
-      store.intentLog.mergeInto(peer, marks);
-    }
-    this.#stall(this.#closeWindow(source, seq), (outcome) => {
+    const wrong = this.#foreignMarks.merge();
+    if (wrong !== null) return this.#end(wrong);
+    const stable: Position = { generation: this.#generation, seq };
+    this.#stall(closeWindow(this.#store, { source, stable }), (outcome) => {
       if (outcome !== null) {
         this.#notStored(outcome);
         return;
@@ -506,29 +412,10 @@ export class TargetSession {
       this.#phase = "replicating";
       this.#lastSeq = seq;
       this.#stableFrame = this.#appliedFrame;
-      this.#store.stands({ generation: this.#generation, seq });
+      this.#store.stands(stable);
       this.#send({ kind: "up_to_date", seq });
       this.#postAck();
       this.#host.changed();
-    });
-  }
-
-  async #closeWindow(source: ReplicaView, seq: number): Promise<DiskOutcome> {
-    const flushed = await this.#store.flush();
-    if (flushed !== null) return flushed;
-    for (const { intentLog } of this.#store.volumes) {
-      intentLog.localStableUpTo(seq);
-      const persisted = await intentLog.persist();
-      if (persisted !== null) return persisted;
-    }
-    const stable: Position = { generation: this.#generation, seq };
-    return this.#store.update({
-      groupId: source.groupId,
-      history: source.history,
-      diskState: "up_to_date",
-      zero: false,
-      stable,
-      resync: null,
     });
   }
 
@@ -582,7 +469,7 @@ export class TargetSession {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     for (const frame of this.#queue.clear()) this.#unpin(frame);
-    this.#foreignMarks.length = 0;
+    this.#foreignMarks.forget();
     if (!options.channelEnds) this.#channel.destroy(cause);
     this.#host.ended(cause);
   }

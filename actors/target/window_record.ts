@@ -1,0 +1,43 @@
+/** What the superblocks say while a resync window is open, and when it has closed. */
+import type { Position } from "../../protocol/position.ts";
+import type { ReplicaView } from "../../protocol/rejoin_table.ts";
+import type { DiskOutcome } from "../../volume/block_device.ts";
+import type { SuperblockChange } from "../../volume/group_store.ts";
+import type { ResyncWindow } from "../../volume/superblock_format.ts";
+import type { ReplicaStore } from "../intent_log/messages.ts";
+
+/** I12: stable before the first block changes. From here on the disk is no prefix of anything. */
+export function windowOpened(
+  source: ReplicaView,
+  resync: Pick<ResyncWindow, "source" | "kind">,
+): SuperblockChange {
+  return {
+    groupId: source.groupId,
+    history: source.history,
+    diskState: "inconsistent",
+    zero: false,
+    resync: { ...resync, undo: null },
+  };
+}
+
+/** I12: «up to date» is the last thing to become stable: after the blocks, and after the marks. */
+export async function closeWindow(
+  store: ReplicaStore,
+  { source, stable }: { source: ReplicaView; stable: Position },
+): Promise<DiskOutcome> {
+  const flushed = await store.flush();
+  if (flushed !== null) return flushed;
+  for (const { intentLog } of store.volumes) {
+    intentLog.localStableUpTo(stable.seq);
+    const persisted = await intentLog.persist();
+    if (persisted !== null) return persisted;
+  }
+  return store.update({
+    groupId: source.groupId,
+    history: source.history,
+    diskState: "up_to_date",
+    zero: false,
+    stable,
+    resync: null,
+  });
+}
