@@ -16,7 +16,10 @@ const TEST_LINES_MAX = 800;
 const FUNCTION_LINES_MAX = 70;
 
 /** Path → why it may be longer. */
-const LONG_FILES: Readonly<Record<string, string>> = {};
+const LONG_FILES: Readonly<Record<string, string>> = {
+  "runtime/cell.ts":
+    "mailbox and life cycle of an actor share the private fields that every message touches; apart they would need accessors",
+};
 /** `path:function` → why it may be longer. */
 const LONG_FUNCTIONS: Readonly<Record<string, string>> = {};
 
