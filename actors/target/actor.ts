@@ -174,7 +174,7 @@ class TargetActor implements Behavior<TargetMessage> {
       host: {
         self: this.#environment.node,
         group,
-        sealed: () => this.#sealed ?? Infinity,
+        sealed: () => this.#refusedBelow(store),
         view: () => this.#view(store),
         atTurnEnd: (work) => this.#context.system.scheduler.atTurnEnd(this.#context.guard(work)),
         guard: (work) => this.#context.guard(work),
@@ -193,6 +193,11 @@ class TargetActor implements Behavior<TargetMessage> {
     });
     this.#session = session;
     session.start();
+  }
+
+  /** Also below what the disk itself has followed: a vote that was lost must not open it to an older source. */
+  #refusedBelow(store: ReplicaStore): number {
+    return Math.max(this.#sealed ?? Infinity, store.view().history.at(-1)?.generation.number ?? 0);
   }
 
   #changed(): void {

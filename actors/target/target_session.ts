@@ -14,7 +14,7 @@
  */
 import { assertNever, invariant } from "../../runtime/invariant.ts";
 import { FLAG_FUA } from "../../protocol/frame_header.ts";
-import type { FrameChannel } from "../../protocol/frame_channel.ts";
+import type { FrameChannel, FrameSink } from "../../protocol/frame_channel.ts";
 import type { IncomingFrame } from "../../protocol/frame_decoder.ts";
 import {
   type LegFromTarget,
@@ -24,6 +24,7 @@ import {
 } from "../../protocol/leg_messages.ts";
 import type { Position } from "../../protocol/position.ts";
 import { judgeRejoin, type RejoinVerdict, type ReplicaView } from "../../protocol/rejoin_table.ts";
+import { ownedSink } from "../../protocol/owned_sink.ts";
 import { isShapeFailure } from "../../protocol/shape.ts";
 import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
 import type { VolumeStore } from "../../volume/group_store.ts";
@@ -92,12 +93,13 @@ export class TargetSession {
   }
 
   start(): void {
-    this.#channel.receive({
-      frame: this.#host.guard((frame) => this.#frame(frame)),
-      message: this.#host.guard((value) => this.#message(value)),
+    const sink: FrameSink = {
+      frame: (frame) => this.#frame(frame),
+      message: (value) => this.#message(value),
       drained: () => this.#postAck(),
-      ended: this.#host.guard((end) => this.#end(end.detail)),
-    });
+      ended: (end) => this.#end(end.detail),
+    };
+    this.#channel.receive(ownedSink(this.#channel, { guard: (work) => this.#host.guard(work), sink }));
     this.#channel.resume();
   }
 
