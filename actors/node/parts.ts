@@ -10,6 +10,7 @@ import {
   nodeNamed,
   replicasOn,
 } from "../../config/cluster_config.ts";
+import type { FrameChannel } from "../../protocol/frame_channel.ts";
 import type { Introduction } from "../../protocol/handshake.ts";
 import { OUR_PROTOCOL } from "../../protocol/version.ts";
 import type { TransportTable } from "../../transports/schemes.ts";
@@ -54,6 +55,8 @@ export interface NodeParts extends NodeIdentity {
   readonly metrics: NodeMetrics;
   readonly vitals: Vitals;
   readonly opener: WatchedOpener;
+  /** By group: the data connection that its target was handed last. It must not outlive a target that is killed. */
+  readonly legs: Map<string, FrameChannel>;
   readonly slabs: SlabPool;
   readonly caller: Caller;
   readonly peerDoor: Door;
@@ -112,6 +115,7 @@ export function createParts(world: NodeWorld, identity: NodeIdentity): NodeParts
     meter,
     metrics,
     vitals: new Vitals(),
+    legs: new Map(),
     opener: new WatchedOpener(world.opener, () => system.clock.now()),
     slabs,
     caller: {

@@ -64,6 +64,9 @@ function targetSpec(parts: NodeParts, group: GroupConfig): ActorSpec<TargetMessa
   return {
     name: "target",
     start(context) {
+      // One that was killed closed nothing: its source would wait for acks of frames that nobody reads.
+      parts.legs.get(group.name)?.destroy("the target that held it has ended");
+      parts.legs.delete(group.name);
       if (parts.roles.role(group.name).kind !== "target") return resting(context);
       const { intentLog, failover } = neighbours(parts, group);
       const environment = { node: parts.node, group: group.name, intentLog, failover, event: parts.event };

@@ -104,5 +104,8 @@ function handOver(parts: NodeParts, channel: FrameChannel, caller: Acquaintance)
   if (purpose.kind === "control") {
     return parts.names.peer(node)?.tell({ kind: "connection_accepted", channel, incarnation }) ?? false;
   }
-  return parts.names.target(purpose.group)?.tell({ kind: "leg_offered", channel, from: node }) ?? false;
+  const taken = parts.names.target(purpose.group)?.tell({ kind: "leg_offered", channel, from: node }) ??
+    false;
+  if (taken) parts.legs.set(purpose.group, channel);
+  return taken;
 }

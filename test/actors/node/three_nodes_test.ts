@@ -117,3 +117,12 @@ test("nodes: a source that is cut off completes nothing while the other side ser
   assert.equal(completed, false);
   await cluster.until("beta", inService);
 });
+
+test("nodes: the source learns at once that a target's actor died, and takes it back by a partial resync", async () => {
+  const cluster = await running();
+  const client = await cluster.client("alpha");
+  assert.ok((await cluster.during(client.write(0, BYTES))).ok);
+  assert.equal(cluster.node("beta").parts.world.system.kill("node/groups/group:db/target"), true);
+  assert.ok((await cluster.during(client.write(8192, BYTES), 3_000)).ok, "a write waits no longer than that");
+  await cluster.until("alpha", inService, 3_000);
+});
