@@ -288,6 +288,11 @@ export class TestCluster {
     }, withinMs);
   }
 
+  /** Served, and every leg replicating, also while somebody writes. */
+  whole(): Promise<GroupStatus> {
+    return this.waitFor("all legs replicating", ({ state }) => state === "in_service");
+  }
+
   /** A node other than `except` serves the volume. */
   async sourceOtherThan(...except: readonly string[]): Promise<string> {
     const group = await this.waitFor(
@@ -309,5 +314,18 @@ export class TestCluster {
       const { code, out, err } = await runToEnd("cmp", [this.disk(first ?? ""), this.disk(other)]);
       assert.equal(code, 0, `${first} and ${other} differ: ${out}${err}`);
     }
+  }
+}
+
+/** Asks again and again. For what no status tells. */
+export async function until(
+  holds: () => Promise<boolean>,
+  what: string,
+  withinMs = WITHIN_MS,
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!await holds()) {
+    assert.ok(performance.now() < deadline, `waited ${withinMs} ms for ${what}`);
+    await delay(LOOK_EVERY_MS);
   }
 }
