@@ -14,9 +14,10 @@
  */
 import { Buffer } from "node:buffer";
 import { assertNever, invariant } from "../../runtime/invariant.ts";
-import type { FrameChannel } from "../../protocol/frame_channel.ts";
+import type { FrameChannel, FrameSink } from "../../protocol/frame_channel.ts";
 import { FLAG_FUA, FLAG_NO_HOLE, HEADER_BYTES } from "../../protocol/frame_header.ts";
 import { type LegFromTarget, legFromTarget, type LegToTarget } from "../../protocol/leg_messages.ts";
+import { ownedSink } from "../../protocol/owned_sink.ts";
 import { isShapeFailure } from "../../protocol/shape.ts";
 import { judgeRejoin, type RejoinVerdict, type ReplicaView } from "../../protocol/rejoin_table.ts";
 import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
@@ -134,20 +135,21 @@ export class LegSession {
 
   /** Takes the channel over and says the first word. */
   start(group: string): void {
-    this.#channel.receive({
-      frame: this.#host.guard((frame) => {
+    const sink: FrameSink = {
+      frame: (frame) => {
         if (frame.kind !== "ack") {
           this.#end(`${this.node} sent a ${frame.kind} frame, only acks are its to send`);
         } else this.#acked({ applied: frame.seq, stable: frame.offset });
-      }),
-      message: this.#host.guard((value) => {
+      },
+      message: (value) => {
         const message = legFromTarget.check(value, "");
         if (isShapeFailure(message)) this.#end(`${this.node} sent a message in which ${message.detail}`);
         else this.#message(message);
-      }),
-      drained: this.#host.guard(() => this.#pump()),
-      ended: this.#host.guard((end) => this.#end(end.detail)),
-    });
+      },
+      drained: () => this.#pump(),
+      ended: (end) => this.#end(end.detail),
+    };
+    this.#channel.receive(ownedSink(this.#channel, { guard: (work) => this.#host.guard(work), sink }));
     this.#channel.resume();
     this.#send({
       kind: "leg_open",
