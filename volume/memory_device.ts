@@ -120,6 +120,25 @@ export class MemoryDisk {
     return bytes;
   }
 
+  /** What a read would give if the power were lost now and the cache with it, for checkers. */
+  peekStable(offset: number, length: number): Uint8Array {
+    const bytes = this.peek(offset, length);
+    for (
+      let sector = Math.floor(offset / SECTOR_BYTES);
+      sector * SECTOR_BYTES < offset + length;
+      sector += 1
+    ) {
+      const oldest = this.#unstable.get(sector)?.[0];
+      if (oldest === undefined) continue;
+      const start = sector * SECTOR_BYTES;
+      const from = Math.max(offset, start);
+      const to = Math.min(offset + length, start + SECTOR_BYTES);
+      if (oldest.bytes === null) bytes.fill(0, from - offset, to - offset);
+      else bytes.set(oldest.bytes.subarray(from - start, to - start), from - offset);
+    }
+    return bytes;
+  }
+
   /** Changes the medium itself, stable at once: bit rot and old images in tests. */
   poke(offset: number, bytes: Uint8Array): void {
     this.store(offset, bytes);

@@ -122,7 +122,10 @@ function intentLogEnvironment(parts: NodeParts, group: GroupConfig): IntentLogEn
           metadata,
         })),
       });
-      if (!(store instanceof OpenFailure)) return { ok: true, store };
+      if (!(store instanceof OpenFailure)) {
+        parts.world.storeOpened?.(group.name, store);
+        return { ok: true, store };
+      }
       return { ok: false, cause: `${store.file}: ${store.detail}`, remedy: store.remedy };
     },
     event: parts.event,

@@ -5,6 +5,7 @@
 import type { ActorSystem, Crash } from "../../runtime/mod.ts";
 import type { TransportTable } from "../../transports/schemes.ts";
 import type { DeviceOpener } from "../../volume/device_opener.ts";
+import type { GroupStore } from "../../volume/group_store.ts";
 import type { HttpHandler } from "../admin/http_app.ts";
 import type { DoorAddress, DoorOutcome } from "../admin/http_server.ts";
 import type { EventFiles } from "../events/event_files.ts";
@@ -23,6 +24,8 @@ export interface NodeWorld {
   readonly openHttpDoors:
     | ((handler: HttpHandler, addresses: readonly DoorAddress[]) => Promise<DoorOutcome>)
     | null;
+  /** The simulator looks at the marks of a replica through it; a real node has nobody who does. */
+  readonly storeOpened?: (group: string, store: GroupStore) => void;
 }
 
 /** Every abnormal end of an actor, for the event history. A system is made before the node that listens. */
