@@ -64,7 +64,7 @@ export {
   type Labels,
   type Metrics,
 } from "./metrics.ts";
-export { preview } from "./preview.ts";
+export { plainOf, preview } from "./preview.ts";
 export { assertNever, invariant, InvariantError } from "./invariant.ts";
 export type { ByteStream, StreamEnd, StreamReceiver } from "./byte_stream.ts";
 export { Slab, SlabPool } from "./slab.ts";

@@ -14,15 +14,25 @@ import {
   parseAdminCommand,
   type Refusal,
 } from "../../protocol/admin_messages.ts";
+import {
+  type AdminQuestion,
+  answerText,
+  parseAdminQuestion,
+  type QuestionAnswer,
+} from "../../protocol/admin_questions.ts";
+import { answerQuestion } from "./answer_question.ts";
 import { INTENTS, planCommand } from "./command_plan.ts";
 import type { AdminEnvironment } from "./environment.ts";
 import type { AdminMessage, DoorAnswer, OpenDoor } from "./messages.ts";
+import { PeerQuestions } from "./peer_questions.ts";
 
 /** Commands that wait for another node; one more is refused. */
 export const COMMANDS_PASSED_ON_MAX = 64;
 /** A command that came from another node has this long; the other node waits with a deadline of its own. */
 const REMOTE_DEADLINE_MS = 60_000;
 const RETRY_MS = 1_000;
+/** How often traces whose owner is gone are looked for. */
+const TRACES_EVERY_MS = 5_000;
 
 export function adminActor(environment: AdminEnvironment): ActorSpec<AdminMessage> {
   return { name: "admin", start: (context) => new Admin(environment, context) };
@@ -44,12 +54,17 @@ class Admin implements Behavior<AdminMessage> {
   readonly #context: ActorContext<AdminMessage>;
   readonly #passedOn = new Map<number, PassedOn>();
   readonly #waiting: ReplyTo<DoorAnswer>[] = [];
+  readonly #questions: PeerQuestions;
   #door: DoorState = { kind: "opening" };
   #ids = 0;
 
   constructor(environment: AdminEnvironment, context: ActorContext<AdminMessage>) {
     this.#environment = environment;
     this.#context = context;
+    this.#questions = new PeerQuestions((to, body) => environment.send(to, body));
+    // A life before this one may have left traces whose owners lost their door.
+    environment.traces.stopAll();
+    context.every(TRACES_EVERY_MS, { kind: "traces_due" });
     this.#openDoors();
   }
 
@@ -76,6 +91,14 @@ class Admin implements Behavior<AdminMessage> {
         return this.#overdue(message.id);
       case "local_answered":
         return message.respond(message.answer);
+      case "question_requested":
+        return this.#ask(message);
+      case "question_overdue":
+        return this.#questions.overdue(message.id);
+      case "question_answered":
+        return this.#questions.answerSent(message.to, message.id, message.answer);
+      case "traces_due":
+        return this.#environment.traces.forgetUnread();
       default:
         assertNever(message);
     }
@@ -90,6 +113,8 @@ class Admin implements Behavior<AdminMessage> {
       state: this.#door.kind,
       ...(this.#door.kind === "open" ? { addresses: this.#door.door.addresses } : {}),
       ...(this.#door.kind === "failed" ? { cause: this.#door.detail } : {}),
+      questionsWaiting: this.#questions.waiting,
+      traces: this.#environment.traces.size,
       passedOn: [...this.#passedOn.values()].map(({ to, command }) => ({ to, command: command.kind })),
     };
   }
@@ -228,10 +253,12 @@ class Admin implements Behavior<AdminMessage> {
   /** Anything of another shape is dropped: the sender's deadline tells it. */
   #remote(from: string, body: unknown): void {
     if (typeof body !== "object" || body === null) return;
-    const { kind, id, command, answer } = body as Readonly<Record<string, unknown>>;
+    const { kind, id, command, answer, question } = body as Readonly<Record<string, unknown>>;
     if (typeof id !== "number" || !Number.isSafeInteger(id)) return;
     if (kind === "command") this.#remoteCommand(from, { id, command });
     if (kind === "answer") this.#remoteAnswer(from, { id, answer });
+    if (kind === "question") this.#remoteQuestion(from, { id, question });
+    if (kind === "question_answer") this.#questions.answered(from, id, answer);
   }
 
   #remoteCommand(from: string, { id, command }: { readonly id: number; readonly command: unknown }): void {
@@ -252,6 +279,39 @@ class Admin implements Behavior<AdminMessage> {
     if (waiting === undefined || waiting.to !== from || parsed === undefined) return;
     this.#passedOn.delete(id);
     waiting.reply.reply(parsed);
+  }
+
+  // ---- questions ----
+
+  #ask(
+    { to, question, deadlineMs, reply }: {
+      readonly to: string;
+      readonly question: AdminQuestion;
+      readonly deadlineMs: number;
+      readonly reply: ReplyTo<QuestionAnswer>;
+    },
+  ): void {
+    const id = this.#questions.put(to, question, reply);
+    if (id !== null) this.#context.after(deadlineMs, { kind: "question_overdue", id });
+  }
+
+  #remoteQuestion(from: string, { id, question }: { readonly id: number; readonly question: unknown }): void {
+    if (!this.#questions.admit()) return;
+    const parsed = parseAdminQuestion(question);
+    const answer: Promise<QuestionAnswer> = "wrong" in parsed
+      ? Promise.resolve({ ok: false, kind: "refused", cause: parsed.wrong })
+      : answerQuestion(this.#environment, parsed);
+    const answered = (text: string): AdminMessage => ({
+      kind: "question_answered",
+      to: from,
+      id,
+      answer: text,
+    });
+    this.#context.pipe(
+      answer,
+      (value) => answered(answerText(value)),
+      (error) => answered(answerText({ ok: false, kind: "silent", cause: error.message })),
+    );
   }
 }
 

@@ -16,26 +16,41 @@ import {
   parseActorKill,
   parseAdminCommand,
 } from "../../protocol/admin_messages.ts";
+import {
+  type AdminQuestion,
+  CLUSTER_PATHS,
+  parseAdminQuestion,
+  type QuestionAnswer,
+  questionOfQuery,
+} from "../../protocol/admin_questions.ts";
+import { answerQuestion } from "./answer_question.ts";
 import { answerEvents, answerStatus } from "./answers.ts";
+import { DOOR_HEADER, judgeBrowser } from "./browser_guard.ts";
+import { ClusterBoard } from "./cluster_board.ts";
 import type { AdminEnvironment } from "./environment.ts";
 
 /** A command is a few hundred bytes. */
 export const BODY_BYTES_MAX = 64 * 1024;
 /** Commands may drain and switch over; the door waits no longer. */
 export const COMMAND_DEADLINE_MS = 55_000;
+/** Another node has this long to answer a question. */
+export const QUESTION_DEADLINE_MS = 3_000;
 
 export interface HttpAppOptions {
   readonly environment: AdminEnvironment;
   /** Puts a command before the admin actor. */
   command(command: AdminCommand, deadlineMs: number): Promise<AdminAnswer>;
+  /** Puts a question to another node. */
+  ask(node: string, question: AdminQuestion, deadlineMs: number): Promise<QuestionAnswer>;
 }
 
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
-export function createHttpApp({ environment, command }: HttpAppOptions): HttpHandler {
+export function createHttpApp({ environment, command, ask }: HttpAppOptions): HttpHandler {
   const app = new Hono();
+  const origins = environment.config.nodes.flatMap(({ name }) => environment.httpOf(name) ?? []);
   app.use(async (context, next) => {
-    const refusal = refusalOf(context.req.raw);
+    const refusal = refusalOf(context.req.raw) ?? browserRefusal(context, origins);
     if (refusal !== null) return refusal;
     await next();
     context.header("cache-control", "no-store");
@@ -48,6 +63,7 @@ export function createHttpApp({ environment, command }: HttpAppOptions): HttpHan
     context.body(await environment.metricsText(), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     }));
+  clusterRoutes(app, { environment, ask });
   app.post(ADMIN_PATHS.commands, async (context) => {
     const wanted = await posted(context.req.raw, parseAdminCommand);
     return wanted instanceof Response ? wanted : Response.json(await command(wanted, COMMAND_DEADLINE_MS));
@@ -60,11 +76,52 @@ export function createHttpApp({ environment, command }: HttpAppOptions): HttpHan
     problem({
       status: 404,
       title: `there is nothing at ${context.req.path.slice(0, 200)}`,
-      remedy: Object.values(ADMIN_PATHS).join(", "),
+      remedy: [...Object.values(ADMIN_PATHS), ...Object.values(CLUSTER_PATHS)].join(", "),
     })
   );
   app.onError((error) => problem({ status: 500, title: error.message, remedy: "look into the node's log" }));
   return (request) => app.fetch(request);
+}
+
+/** What is answered about any node of the cluster (`protocol/admin_questions.ts`). */
+function clusterRoutes(app: Hono, { environment, ask }: Pick<HttpAppOptions, "environment" | "ask">): void {
+  const { config, node: self } = environment;
+  const about = (node: string, question: AdminQuestion, deadlineMs: number) =>
+    node === self ? answerQuestion(environment, question) : ask(node, question, deadlineMs);
+  const board = new ClusterBoard({
+    node: self,
+    nodes: config.nodes.map(({ name }) => name),
+    now: () => environment.nowMs(),
+    httpOf: (node) => environment.httpOf(node),
+    ask: about,
+  });
+  const answered = async (node: string, question: AdminQuestion): Promise<Response> => {
+    if (!config.nodes.some(({ name }) => name === node)) {
+      const remedy = config.nodes.map(({ name }) => name).join(", ");
+      return problem({ status: 404, title: `there is no node ${JSON.stringify(node.slice(0, 64))}`, remedy });
+    }
+    const answer = await about(node, question, QUESTION_DEADLINE_MS);
+    if (answer.ok) return Response.json(answer.value);
+    const status = { unknown: 404, refused: 429, silent: 503 }[answer.kind];
+    return problem({ status, title: `${node}: ${answer.cause}`, remedy: "holdfast status" });
+  };
+  app.get(CLUSTER_PATHS.cluster, async (context) => context.json(await board.report()));
+  app.get(`${CLUSTER_PATHS.nodes}/:node/:kind`, async (context) => {
+    const question = questionOfQuery(context.req.param("kind"), context.req.query());
+    return "wrong" in question
+      ? problem({ status: 400, title: question.wrong, remedy: "see protocol/admin_questions.ts" })
+      : await answered(context.req.param("node"), question);
+  });
+  for (const [path, kind] of [["traces", "trace_start"], ["traces/stop", "trace_stop"]] as const) {
+    app.post(`${CLUSTER_PATHS.nodes}/:node/${path}`, async (context) => {
+      const question = await posted(
+        context.req.raw,
+        (value) =>
+          typeof value === "object" ? parseAdminQuestion({ ...value, kind }) : { wrong: "no object" },
+      );
+      return question instanceof Response ? question : await answered(context.req.param("node"), question);
+    });
+  }
 }
 
 async function events(context: Context, environment: AdminEnvironment): Promise<Response> {
@@ -148,6 +205,31 @@ function refusalOf(request: Request): Response | null {
     return problem({ status: 403, title, remedy: "http://127.0.0.1 with the port of the configuration" });
   }
   return null;
+}
+
+/** What a browser may not do; what it may, is said in the headers of the answer. */
+function browserRefusal(context: Context, origins: readonly string[]): Response | null {
+  const { raw: request } = context.req;
+  const header = (name: string) => request.headers.get(name);
+  const verdict = judgeBrowser({
+    method: request.method,
+    origin: header("origin"),
+    site: header("sec-fetch-site"),
+    doorHeader: header(DOOR_HEADER),
+    host: header("host") ?? new URL(request.url).host,
+  }, origins);
+  if (verdict.kind === "refuse") {
+    return problem({ status: 403, title: verdict.title, remedy: verdict.remedy });
+  }
+  if (verdict.allowOrigin !== null) {
+    context.header("access-control-allow-origin", verdict.allowOrigin);
+    context.header("vary", "origin");
+  }
+  if (request.method !== "OPTIONS" || verdict.allowOrigin === null) return null;
+  context.header("access-control-allow-methods", "GET, POST");
+  context.header("access-control-allow-headers", `content-type, ${DOOR_HEADER}`);
+  context.header("access-control-max-age", "600");
+  return context.body(null, 204);
 }
 
 /** `undefined`: not given; `null`: not a whole number. */

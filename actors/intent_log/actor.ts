@@ -9,7 +9,8 @@ import type { ActorContext, ActorSpec, Behavior, ReplyTo, StopReason } from "../
 import { assertNever } from "../../runtime/mod.ts";
 import type { GroupStore } from "../../volume/group_store.ts";
 import { LentStore } from "./replica_store.ts";
-import type { IntentLogMessage, IntentLogStatus, StoreAnswer } from "./messages.ts";
+import { heatStrip } from "../../volume/heat_strip.ts";
+import type { IntentLogMessage, IntentLogStatus, StoreAnswer, VolumeHeat } from "./messages.ts";
 
 /** What the node gives to the actor. */
 export interface IntentLogEnvironment {
@@ -72,6 +73,9 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
         return;
       case "status_requested":
         message.reply.reply(this.#status());
+        return;
+      case "heat_requested":
+        message.reply.reply(this.#state.kind === "open" ? heatOf(this.#state.store, message.cells) : null);
         return;
       case "opened":
         this.#opened(message.store);
@@ -166,4 +170,14 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
         return assertNever(state);
     }
   }
+}
+
+function heatOf(store: GroupStore, cells: number): VolumeHeat[] {
+  return store.volumes.map(({ name, intentLog }) => ({
+    volume: name,
+    size: intentLog.size,
+    towards: Object.fromEntries(
+      intentLog.peers.map((peer) => [peer, heatStrip(intentLog.bitmap(peer), { cells })]),
+    ),
+  }));
 }

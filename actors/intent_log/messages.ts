@@ -47,9 +47,22 @@ export interface IntentLogStatus {
   readonly notes: readonly string[];
 }
 
+/** Per peer a strip of cells (`volume/heat_strip.ts`). */
+export interface VolumeHeat {
+  readonly volume: string;
+  readonly size: number;
+  readonly towards: Readonly<Record<string, readonly number[]>>;
+}
+
 export type IntentLogMessage =
   /** Answered when the store is open, or is known not to open. */
   | { readonly kind: "store_requested"; readonly reply: ReplyTo<StoreAnswer> }
   | { readonly kind: "status_requested"; readonly reply: ReplyTo<IntentLogStatus> }
+  /** For people: where the marks towards each other replica lie. `null`: the store is not open. */
+  | {
+    readonly kind: "heat_requested";
+    readonly cells: number;
+    readonly reply: ReplyTo<readonly VolumeHeat[] | null>;
+  }
   | { readonly kind: "opened"; readonly store: GroupStore }
   | { readonly kind: "refused"; readonly cause: string; readonly remedy: string };

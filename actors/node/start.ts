@@ -16,6 +16,7 @@ import { takeFileLock } from "../../volume/file_lock.ts";
 import type { FileLock } from "../../volume/file_lock.ts";
 import { fileDeviceOpener } from "../../volume/open_file_device.ts";
 import { openHttpDoors } from "../admin/http_server.ts";
+import { type PageFiles, withPage } from "../admin/page_door.ts";
 import { systemEventFiles } from "../events/event_files.ts";
 import { buildNode, type BuiltNode, type ReadyNode } from "./build.ts";
 import { mintIncarnation } from "./parts.ts";
@@ -26,6 +27,8 @@ export interface StartOptions {
   readonly node: string;
   /** Made if it is not there. */
   readonly stateDir: string;
+  /** The dashboard; without it the HTTP door has the API alone. */
+  readonly page?: PageFiles;
   /** All doors are open. */
   onReady(info: ReadyInfo): void;
 }
@@ -49,7 +52,7 @@ export class NodeStartError extends Error {
 
 /** Rejects with a `NodeStartError` when something is in the way that a person can move. */
 export async function startNode(options: StartOptions): Promise<RunningNode> {
-  const { config, node } = options;
+  const { config, node, page } = options;
   if (nodeNamed(config, node) === undefined) {
     const known = config.nodes.map(({ name }) => name).join(", ");
     throw failure(node, `nodes: there is no node of that name in ${config.file} (try: one of ${known})`);
@@ -71,7 +74,8 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     opener: fileDeviceOpener,
     eventFiles: systemEventFiles(path.join(stateDir, "events")),
     stateDir,
-    openHttpDoors,
+    openHttpDoors: (handler, addresses) =>
+      openHttpDoors(page === undefined ? handler : withPage(handler, page), addresses),
   }, { config, node, incarnation, version: packageVersion(), runtime: runtimeName() });
   const outcome = await built.ready();
   if (!outcome.ok) {

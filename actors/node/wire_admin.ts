@@ -1,6 +1,7 @@
 /** Hangs the admin actor and its doors into the node: the questions of a door, put to the actors that know. */
 import type { ActorSpec, ActorSystem, AskOutcome, ReplyTo } from "../../runtime/mod.ts";
 import type { ActorsReport, AdminAnswer, AdminCommand } from "../../protocol/admin_messages.ts";
+import type { AdminQuestion, QuestionAnswer } from "../../protocol/admin_questions.ts";
 import { UNIX_PATH_BYTES_MAX } from "../../transports/address.ts";
 import { adminActor } from "../admin/actor.ts";
 import { answerStatus } from "../admin/answers.ts";
@@ -14,6 +15,7 @@ import type { FailoverMessage, FailoverStatus, SwitchoverOutcome } from "../fail
 import type { CommandOutcome, MirrorMessage, MirrorStatus } from "../mirror/messages.ts";
 import type { TargetMessage, TargetStatus } from "../target/messages.ts";
 import { named } from "./actor_names.ts";
+import { insights } from "./insights.ts";
 import type { NodeParts } from "./parts.ts";
 
 /** An actor that has not answered a question by then is reported as silent. */
@@ -69,6 +71,7 @@ function adminEnvironment(parts: NodeParts): AdminEnvironment {
       parts.metrics.show(await answerStatus(environment));
       return await system.metrics.text();
     },
+    ...insights(parts),
     source: (group) => parts.board.source(group),
     commandMirror: (command) => commandMirror(parts, command),
     switchover: async ({ group, to, deadlineMs }) => {
@@ -231,11 +234,33 @@ function doorsOf(parts: NodeParts, environment: () => AdminEnvironment): () => P
         },
       };
     };
-    const handler = createHttpApp({ environment: environment(), command });
+    const ask = (to: string, question: AdminQuestion, deadlineMs: number) =>
+      askNode(parts, { to, question, deadlineMs });
+    const handler = createHttpApp({ environment: environment(), command, ask });
     const outcome = await world.openHttpDoors(handler, doorAddresses(parts));
     if (outcome.ok) open = outcome.door;
     return outcome;
   };
+}
+
+/** A question about another node goes through the admin actor, which owns the wait. */
+async function askNode(
+  { names, world }: NodeParts,
+  { to, question, deadlineMs }: {
+    readonly to: string;
+    readonly question: AdminQuestion;
+    readonly deadlineMs: number;
+  },
+): Promise<QuestionAnswer> {
+  const admin = names.admin();
+  const outcome = admin === undefined ? null : valueOf(
+    await world.system.ask<AdminMessage, QuestionAnswer>(
+      admin,
+      (reply) => ({ kind: "question_requested", to, question, deadlineMs, reply }),
+      deadlineMs + QUESTION_MS,
+    ),
+  );
+  return outcome ?? { ok: false, kind: "silent", cause: "the admin actor is being restarted" };
 }
 
 function doorAddresses({ own, world }: NodeParts): readonly DoorAddress[] {

@@ -41,12 +41,14 @@ export const nodeStart: Command = {
     const stateDir = typeof state === "string" ? state : stateDirOf(config.file, shared.node);
     // Loaded only here: the other commands need none of it.
     const { startNode } = await import("../../actors/node/start.ts");
+    const { loadPage } = await import("../../dashboard/page_files.ts");
     const manager = serviceManager((line) => terminal.err(`${line}\n`));
     const node = shared.node;
     const running = await startNode({
       config,
       node,
       stateDir,
+      page: loadPage(),
       onReady: () => {
         terminal.out(`holdfast: node ${node} ready (process ${process.pid}, state ${stateDir})\n`);
         manager.ready(`node ${node} ready`);

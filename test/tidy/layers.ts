@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kits: ["protocol", "runtime"],
   actors: ["transports", "volume", "kits", "config", "protocol", "runtime"],
   dashboard: ["actors", "transports", "volume", "kits", "config", "protocol", "runtime"],
-  cli: ["actors", "transports", "volume", "kits", "config", "protocol", "runtime"],
+  cli: ["dashboard", "actors", "transports", "volume", "kits", "config", "protocol", "runtime"],
 };
 
 /** The one actor that hangs the others in the tree. */
