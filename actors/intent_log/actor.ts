@@ -36,9 +36,19 @@ const WAITING_MAX = 64;
 export function intentLogActor(
   options: { group: string; environment: IntentLogEnvironment },
 ): ActorSpec<IntentLogMessage> {
+  // Over all incarnations: files that are opened again are taken away from whoever opened them before, and the opening of
+  // an incarnation that was killed goes on without it.
+  let before: Promise<unknown> = Promise.resolve();
+  const open: IntentLogEnvironment["open"] = () => {
+    const next = () => options.environment.open();
+    const opened = before.then(next, next);
+    before = opened;
+    return opened;
+  };
   return {
     name: "intent_log",
-    start: (context) => new IntentLogActor(context, options),
+    start: (context) =>
+      new IntentLogActor(context, { ...options, environment: { ...options.environment, open } }),
   };
 }
 

@@ -24,8 +24,11 @@ interface Stage {
   lend(): Promise<StoreAnswer>;
 }
 
-async function stage(shelf = new MemoryShelf(), options: { refuse?: boolean } = {}): Promise<Stage> {
-  const world = new SimulatedWorld();
+async function stage(
+  shelf = new MemoryShelf(),
+  options: { refuse?: boolean; world?: SimulatedWorld } = {},
+): Promise<Stage> {
+  const world = options.world ?? new SimulatedWorld();
   const system = world.createSystem();
   const events: string[] = [];
   const spec = intentLogActor({
@@ -202,4 +205,19 @@ test("intent log actor: a failed disk is final: nothing goes through its store a
   await first.system.shutdown();
   assert.deepEqual(first.events, ["disk_failed", "disk_not_closed"]);
   assert.equal((await borrowed(await stage(shelf))).positionExact, false);
+});
+
+test("intent log actor: I9: killed while it opens, again and again, it opens in the end: no opening disturbs the next", async () => {
+  for (let killAt = 1; killAt < 60; killAt += 7) {
+    const world = new SimulatedWorld({ seed: killAt });
+    const later = (work: () => void) => void world.clock.after(world.random.float(), work);
+    const here = await stage(new MemoryShelf({ later }), { world });
+    for (const wait of [killAt, 1, 5]) {
+      await world.advanceAwaiting(wait);
+      here.system.kill("intent_log");
+    }
+    await world.advanceAwaiting(500);
+    assert.equal((await borrowed(here)).volumes.length, 1, `killed after ${killAt} ms`);
+    assert.deepEqual(here.events, []);
+  }
 });
