@@ -49,7 +49,10 @@ export class TestCluster {
   readonly config: string;
   readonly nodes: readonly string[];
   readonly sizeBytes: number;
-  readonly #ports: ReadonlyMap<string, { readonly nbd: number; readonly http: number }>;
+  readonly #ports: ReadonlyMap<
+    string,
+    { readonly peer: number; readonly nbd: number; readonly http: number }
+  >;
   readonly #processes = new Map<string, ClusterNode>();
 
   private constructor(
@@ -64,7 +67,10 @@ export class TestCluster {
     this.sizeBytes = sizeBytes;
     const port = (index: number) => ports[index] ?? 0;
     this.#ports = new Map(
-      this.nodes.map((node, index) => [node, { nbd: port(index * 3 + 1), http: port(index * 3 + 2) }]),
+      this.nodes.map((
+        node,
+        index,
+      ) => [node, { peer: port(index * 3), nbd: port(index * 3 + 1), http: port(index * 3 + 2) }]),
     );
     const lines = [
       "cluster: test",
@@ -168,6 +174,9 @@ export class TestCluster {
   }
   nbdPort(node: string): number {
     return this.#ports.get(node)?.nbd ?? 0;
+  }
+  peerPort(node: string): number {
+    return this.#ports.get(node)?.peer ?? 0;
   }
   httpPort(node: string): number {
     return this.#ports.get(node)?.http ?? 0;
