@@ -136,6 +136,10 @@ export class MirrorMachine {
   ): void {
     switch (event.kind) {
       case "peer_up":
+        // It was away: a person may have replaced its disk, as the remedy says. A second refusal touches nothing either.
+        if (leg.state.kind === "diverged" && !leg.reachable) {
+          this.#enter(leg, { kind: "offline", cause: "its node came back", retryAtMs: nowMs }, effects);
+        }
         leg.reachable = true;
         if (leg.state.kind === "offline") this.#connect(leg, effects);
         return;
