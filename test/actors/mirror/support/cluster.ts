@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly volumes?: number;
   readonly diskDelayMs?: number;
   readonly memberGraceMs?: number;
+  /** Policy `onBlocked: error`. */
+  readonly errorsAfterMs?: number;
   readonly backlogBytesMax?: number;
   readonly hotCapacity?: number;
   readonly regionBytes?: number;
@@ -82,6 +84,7 @@ export class Cluster implements NodeSurroundings {
           backlogBytesMax: options.backlogBytesMax ?? 64 * MIB,
         })),
         memberGraceMs: options.memberGraceMs ?? 3_000,
+        errorsAfterMs: options.errorsAfterMs ?? null,
         diskDelayMs: options.diskDelayMs ?? 0,
         regionBytes: options.regionBytes ?? 4096,
         hotRegionBytes: options.hotRegionBytes ?? 64 * 1024,

@@ -44,6 +44,7 @@ export interface NodePlan {
   /** The other replicas as this node's mirror knows them. */
   readonly others: readonly MirrorReplica[];
   readonly memberGraceMs: number;
+  readonly errorsAfterMs?: number | null;
   /** Disks answer after up to so many virtual ms; 0: within the call. */
   readonly diskDelayMs: number;
   readonly regionBytes: number;
@@ -246,6 +247,7 @@ export class ReplicaNode {
         group: GROUP,
         others: this.plan.others,
         memberGraceMs: this.plan.memberGraceMs,
+        errorsAfterMs: this.plan.errorsAfterMs ?? null,
         intentLog: this.#refOf<IntentLogMessage>(`intent_log:${GROUP}`),
         failover: this.#failover(),
         reachable: () => this.#around.reachable(this.name),
