@@ -48,6 +48,8 @@ class MirrorActor implements Behavior<MirrorMessage> {
   #leaseUntilMs: number;
   #leaseUntilWallMs: number;
   #exportWaits = false;
+  /** Since when completions have been waiting for a lease or a leg; Infinity while they flow. */
+  #heldSinceMs = Infinity;
   #flushedAtMs = 0;
   #recordedPositionAtMs = 0;
   #recordedSeq = -1;
@@ -373,6 +375,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
     if (this.#gate === "closed" || this.#gate === "opening" || path === null || store === null) return;
     const now = this.#context.now();
     this.#legs?.tick();
+    this.#failIfBlocked(path, now);
     if (path.localStable < path.lastSeq && now - this.#flushedAtMs >= FLUSH_EVERY_MS) {
       this.#flushedAtMs = now;
       path.flush();
@@ -383,6 +386,13 @@ class MirrorActor implements Behavior<MirrorMessage> {
     }
     this.#tellFacts();
     path.announceWritable();
+  }
+
+  #failIfBlocked(path: WritePath, now: number): void {
+    const { errorsAfterMs } = this.#environment;
+    const flows = errorsAfterMs === null || this.#legs?.heldBecause(this.#leaseRuns()) === null;
+    this.#heldSinceMs = flows ? Infinity : Math.min(this.#heldSinceMs, now);
+    if (errorsAfterMs !== null && now - this.#heldSinceMs >= errorsAfterMs) path.failWaiting();
   }
 
   #tellFacts(): void {

@@ -19,6 +19,8 @@ export interface MirrorEnvironment {
   readonly others: readonly MirrorReplica[];
   /** How long a recorded member may take to appear after the gate opened before it leaves the set. */
   readonly memberGraceMs: number;
+  /** `onBlocked: error`: after waiting so long for a lease or a leg, requests end with errors. Null: they wait. */
+  readonly errorsAfterMs: number | null;
   readonly intentLog: Ref<IntentLogMessage>;
   readonly failover: Ref<FailoverMessage>;
   /** The nodes whose control connection is up now; changes come as `peer_up` and `peer_down`. */

@@ -19,11 +19,18 @@ export interface OpenRequestsHost {
   answered(): void;
 }
 
+/** An answer that waits for a lease. */
+interface Ready {
+  readonly request: VolumeRequest;
+  readonly error: VolumeErrorKind | null;
+  readonly found: { data?: Uint8Array; extents?: readonly Extent[] };
+}
+
 export class OpenRequests {
   readonly #host: OpenRequestsHost;
   #count = 0;
   #bytes = 0;
-  #suspended: (() => void)[] = [];
+  #suspended: Ready[] = [];
   #dropped = false;
 
   constructor(host: OpenRequestsHost) {
@@ -53,9 +60,23 @@ export class OpenRequests {
     found: { data?: Uint8Array; extents?: readonly Extent[] } = NOTHING,
   ): void {
     if (!this.#dropped && !this.#host.leaseRuns()) {
-      this.#suspended.push(() => this.answer(request, error, found));
+      this.#suspended.push({ request, error, found });
       return;
     }
+    this.#complete({ request, error, found });
+  }
+
+  /** An error needs no lease: it promises nothing. */
+  fail(request: VolumeRequest): void {
+    this.#complete({ request, error: "io_error", found: NOTHING });
+  }
+
+  /** What waits for a lease ends with errors (policy `onBlocked: error`). */
+  failSuspended(): void {
+    for (const { request } of this.#suspended.splice(0)) this.fail(request);
+  }
+
+  #complete({ request, error, found }: Ready): void {
     this.#count -= 1;
     this.#bytes -= request.length;
     request.complete(error, found.data, found.extents);
@@ -67,7 +88,7 @@ export class OpenRequests {
     if (this.#suspended.length === 0 || !this.#host.leaseRuns()) return;
     const ready = this.#suspended;
     this.#suspended = [];
-    for (const answer of ready) answer();
+    for (const { request, error, found } of ready) this.answer(request, error, found);
   }
 
   /** The gate closed for good: what waits is never answered, what comes is refused at once. */

@@ -30,6 +30,10 @@ export class Operation implements WindowEntry {
   ticket: RangeTicket<Operation> | null = null;
   /** How it ended badly, for the client; the stream goes on with its repair. */
   error: VolumeErrorKind | null = null;
+  /** The client was told an error already, since the group was blocked for too long; the stream goes on without it. */
+  answered = false;
+  /** A read that is on the disk's side of its range: its buffer is in use. */
+  reading = false;
   /** Its intent is durable and pinned. */
   pinned = false;
   /** The mirror's own: called when a barrier is complete, or when the range of a copy holds still. */

@@ -48,6 +48,13 @@ export class RangeQueue<Owner> {
     return this.#count;
   }
 
+  /** Everybody inside, ready or waiting, each once. Walks all buckets: not for the hot path. */
+  owners(): readonly Owner[] {
+    const tickets = new Set<RangeTicket<Owner>>();
+    for (const bucket of this.#buckets.values()) for (const ticket of bucket) tickets.add(ticket);
+    return [...tickets].map((ticket) => ticket.owner);
+  }
+
   /** Takes a place. The range may be used at once when `blockedBy` is 0. */
   enter(
     owner: Owner,

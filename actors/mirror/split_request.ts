@@ -7,7 +7,7 @@ import type { VolumeErrorKind, VolumeRequest } from "../../volume/volume_request
 /** Also the largest span of one frame: a target never works longer than this before it looks up. */
 export const PART_BYTES_MAX = 32 * 1024 * 1024;
 
-/** The parts in order, each at most `PART_BYTES_MAX`; the request itself when it is short enough. Writes are never split. */
+/** The parts in order, each at most `PART_BYTES_MAX`; the request itself when it is short enough, or no trim or write_zeroes. */
 export function splitRequest(request: VolumeRequest): readonly VolumeRequest[] {
   if (request.length <= PART_BYTES_MAX || request.kind === "write" || request.kind === "read") {
     return [request];

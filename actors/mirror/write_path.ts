@@ -22,6 +22,7 @@ import type { VolumePort, VolumeRequest } from "../../volume/volume_request.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
 import { clientErrorOf } from "./client_error.ts";
 import { Operation } from "./operation.ts";
+import { LocalFlush } from "./local_flush.ts";
 import { OpenRequests } from "./open_requests.ts";
 import { PART_BYTES_MAX, splitRequest } from "./split_request.ts";
 import { readFrom } from "./reading.ts";
@@ -42,7 +43,7 @@ export class WritePath implements VolumePort {
   /** Requests that came while draining. Bounded like what is in flight. */
   #held: VolumeRequest[] = [];
   #state: "open" | "draining" | "closed" = "open";
-  #flushIssuedThrough: number;
+  readonly #flush: LocalFlush;
   /** A door asked while there was no room: it is to be told when there is. */
   #owesWritable = false;
   #onIdle: (() => void) | null = null;
@@ -50,7 +51,6 @@ export class WritePath implements VolumePort {
   constructor(options: { store: ReplicaStore; host: WritePathHost; baseSeq: number }) {
     this.#store = options.store;
     this.#host = options.host;
-    this.#flushIssuedThrough = options.baseSeq;
     this.#open = new OpenRequests({
       leaseRuns: () => this.#host.leaseRuns(),
       answered: () => {
@@ -59,6 +59,19 @@ export class WritePath implements VolumePort {
       },
     });
     this.#window = new WriteWindow(options.baseSeq, (operation) => this.#completed(operation));
+    this.#flush = new LocalFlush(this.#window, {
+      baseSeq: options.baseSeq,
+      host: {
+        flushDisks: () => this.#store.flush(),
+        guard: (work) => this.#host.guard(work),
+        failed: (failure) => this.#host.diskFailed(failure),
+        stable: (through) => {
+          this.#host.localStable(through);
+          this.#window.setLocalStable(through);
+          this.endTurn();
+        },
+      },
+    });
   }
 
   get lastSeq(): number {
@@ -78,21 +91,16 @@ export class WritePath implements VolumePort {
 
   get writable(): boolean {
     const room = this.#state === "open" && !this.#open.full && !this.#host.backlogFull();
-    if (!room) this.#owesWritable = true;
+    this.#owesWritable ||= !room;
     return room;
   }
 
   submit(batch: readonly VolumeRequest[]): void {
     for (const whole of batch) {
       if (whole.length <= PART_BYTES_MAX) this.#accept(whole);
-      else for (const part of this.#parts(whole)) this.#accept(part);
+      else for (const part of splitRequest(whole)) this.#accept(part);
     }
     this.endTurn();
-  }
-
-  /** Only what changes blocks must be short; a question about a long range is one operation. */
-  #parts(whole: VolumeRequest): readonly VolumeRequest[] {
-    return whole.kind === "trim" || whole.kind === "write_zeroes" ? splitRequest(whole) : [whole];
   }
 
   #accept(request: VolumeRequest): void {
@@ -146,7 +154,7 @@ export class WritePath implements VolumePort {
   /** Cold ranges of one batch share one commit; flushes of one batch share one fdatasync. Called after every batch. */
   endTurn(): void {
     if (this.#cold.length > 0) this.#heatCold();
-    this.#pumpFlush();
+    this.#flush.pump();
   }
 
   // ---- overlap ------------------------------------------------------------------------------------------------
@@ -187,6 +195,10 @@ export class WritePath implements VolumePort {
 
   #run(operation: Operation): void {
     if (this.#state === "closed") return;
+    if (operation.kind === "read" && operation.answered) {
+      this.#leave(operation);
+      return;
+    }
     if (operation.kind === "read") {
       this.#read(operation);
       return;
@@ -228,6 +240,7 @@ export class WritePath implements VolumePort {
 
   #read(operation: Operation): void {
     const { device } = this.#volume(operation.volume);
+    operation.reading = true;
     readFrom(device, {
       operation,
       guard: (work) => this.#host.guard(work),
@@ -294,7 +307,7 @@ export class WritePath implements VolumePort {
     this.#repair(operation);
     const request = operation.request;
     if (request === null) return;
-    this.#open.answer(request, clientErrorOf(outcome));
+    if (!operation.answered) this.#open.answer(request, clientErrorOf(outcome));
     request.slab?.release();
   }
 
@@ -363,30 +376,9 @@ export class WritePath implements VolumePort {
     this.endTurn();
   }
 
-  // ---- stability ----------------------------------------------------------------------------------------------
-
-  /** Flushes when something waits for it and no running flush covers it. */
-  #pumpFlush(): void {
-    if (this.#state === "closed") return;
-    const through = this.#window.localDoneThrough;
-    if (this.#window.awaitsStability({ after: this.#flushIssuedThrough, through })) this.flush();
-  }
-
   /** Makes stable what is on the local disks. The tick calls it too, so that marks clear without a client's flush. */
   flush(): void {
-    const through = this.#window.localDoneThrough;
-    this.#flushIssuedThrough = Math.max(this.#flushIssuedThrough, through);
-    const flushed = (outcome: DiskOutcome): void => {
-      if (this.#state === "closed") return;
-      if (outcome !== null) {
-        this.#host.diskFailed(outcome);
-        return;
-      }
-      this.#host.localStable(through);
-      this.#window.setLocalStable(through);
-      this.endTurn();
-    };
-    void this.#store.flush().then(this.#host.guard(flushed));
+    this.#flush.flush();
   }
 
   // ---- completion ---------------------------------------------------------------------------------------------
@@ -400,7 +392,7 @@ export class WritePath implements VolumePort {
   #completed(operation: Operation): void {
     const request = operation.request;
     if (request !== null) {
-      this.#open.answer(request, operation.error);
+      if (!operation.answered) this.#open.answer(request, operation.error);
       request.slab?.release();
     }
     operation.payload = null;
@@ -411,6 +403,20 @@ export class WritePath implements VolumePort {
   /** The lease runs again: what was ready goes out. */
   leaseRenewed(): void {
     this.#open.leaseRenewed();
+  }
+
+  /**
+   * The group has been blocked for too long (policy `onBlocked: error`): everybody who waits is told an error. What was
+   * asked for may still be done later, as after any I/O error; nobody is told that it was.
+   */
+  failWaiting(): void {
+    this.#open.failSuspended();
+    for (const operation of [...this.#ranges.owners(), ...this.#window.waiting]) {
+      const { request } = operation;
+      if (request === null || operation.answered || operation.reading) continue;
+      operation.answered = true;
+      this.#open.fail(request);
+    }
   }
 
   /** Tells the doors that there is room again, if one of them asked while there was none. */
@@ -462,6 +468,7 @@ export class WritePath implements VolumePort {
     for (const request of this.#held) request.slab?.release();
     this.#held = [];
     this.#open.drop();
+    this.#flush.stop();
     this.#cold = [];
     this.#onIdle = null;
   }

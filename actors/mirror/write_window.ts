@@ -72,6 +72,11 @@ export class WriteWindow<Entry extends WindowEntry> {
     return this.#lastSeq;
   }
 
+  /** Something waits for stability, here or on a leg. */
+  get anyDurable(): boolean {
+    return this.#durable.length > 0;
+  }
+
   /** True when an operation in (after, through] waits for stability. */
   awaitsStability(range: { after: number; through: number }): boolean {
     return this.#durable.some((entry) => entry.seq > range.after && entry.seq <= range.through);
@@ -109,9 +114,14 @@ export class WriteWindow<Entry extends WindowEntry> {
     if (floors.stable > before.stable || floors.applied > before.applied) this.#finishDurable();
   }
 
+  /** What is not complete, oldest first. */
+  get waiting(): readonly Entry[] {
+    return this.#entries.slice(this.#start).filter((entry) => !entry.completed);
+  }
+
   /** Gives up on everything that is not complete; answers it, oldest first. */
   abandon(): readonly Entry[] {
-    const left = this.#entries.slice(this.#start).filter((entry) => !entry.completed);
+    const left = this.waiting;
     this.#entries = [];
     this.#start = 0;
     this.#durable = [];

@@ -144,6 +144,7 @@ function mirrorEnvironment(parts: NodeParts, group: GroupConfig): MirrorEnvironm
       backlogBytesMax: backlog.bytes,
     })),
     memberGraceMs: config.heartbeat.leaseMs * MEMBER_GRACE_LEASES,
+    errorsAfterMs: group.onBlocked === "error" ? config.heartbeat.leaseMs : null,
     ...neighbours(parts, group),
     reachable: () => parts.peers.rows().filter(({ opinion }) => opinion === "up").map((row) => row.node),
     openLeg: (to) => openLeg(parts, { group: group.name, to }),

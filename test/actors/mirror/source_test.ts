@@ -31,6 +31,34 @@ test("source: I1: a lease that ran out between the work and the reply: nothing i
   assert.deepEqual(client.wrongReads, []);
 });
 
+test("source: onBlocked error: without a lease for too long everybody who waits is told an error, and nothing else", async () => {
+  const cluster = await Cluster.born({ errorsAfterMs: 500 });
+  const { client } = cluster;
+  cluster.renews = false;
+  cluster.renewNow();
+  await cluster.pass(cluster.leaseMs + 10);
+  const asked = [client.write({ sector: 1 }), client.flush(), client.read({ sector: 1 })];
+  await cluster.pass(200);
+  assert.deepEqual(asked.map((each) => each.answered), [false, false, false]);
+  await cluster.pass(800);
+  assert.deepEqual(asked.map((each) => each.error), ["io_error", "io_error", "io_error"]);
+  cluster.renewNow();
+  await cluster.pass(10);
+  const after = client.write({ sector: 2 });
+  await cluster.pass(50);
+  assert.deepEqual([after.answered, after.error], [true, null], "with a lease it goes on");
+  cluster.checkPromises("completed", "beta");
+});
+
+test("source: onBlocked error: a member that is gone and a set that nobody records end waiting writes with errors", async () => {
+  const cluster = await Cluster.born({ errorsAfterMs: 500 });
+  cluster.records = false;
+  await cluster.node("beta").stop();
+  const asked = cluster.client.write({ sector: 1 });
+  await cluster.pass(2_000);
+  assert.deepEqual([asked.answered, asked.error], [true, "io_error"]);
+});
+
 test("source: I1: the wall clock runs on while a host is suspended: that ends the lease too", async () => {
   const cluster = await Cluster.born();
   cluster.renews = false;
