@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { hostAndPort } from "../config/address.ts";
 import type { ClusterConfig } from "../config/cluster_config.ts";
-import { suggestion } from "../config/did_you_mean.ts";
+import { suggestion } from "../runtime/did_you_mean.ts";
 import { loadConfig } from "../config/load_config.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { SharedOptions } from "./command.ts";

@@ -4,7 +4,7 @@
  * Each check is a small function from the document to findings, so that a new rule is a new function and its row in
  * the test's table.
  */
-import { suggestion } from "./did_you_mean.ts";
+import { suggestion } from "../runtime/did_you_mean.ts";
 import type { Address, ClusterConfig } from "./cluster_config.ts";
 import { fieldName, type Finding, type PathSegment } from "./problem.ts";
 import type { ClusterDocument } from "./schema.ts";

@@ -1,5 +1,5 @@
 /** What a schema library says about a value, in words for the person who wrote it. Pure. */
-import { suggestion } from "./did_you_mean.ts";
+import { suggestion } from "../runtime/did_you_mean.ts";
 import type { Finding, PathSegment } from "./problem.ts";
 
 /** The part of zod's issues that is used here. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { didYouMean, suggestion } from "../../config/did_you_mean.ts";
+import { didYouMean, suggestion } from "../../runtime/did_you_mean.ts";
 
 const KEYS = ["listen", "nbd", "http", "replicas", "volumes"];
 
