@@ -218,3 +218,23 @@ test("legs: an empty replica gets a full resync, holes as holes; one born with t
   assert.ok(cluster.node("beta").disk().allocatedBytes <= MIB, "holes stay holes");
   await cluster.checkHealed();
 });
+
+test("legs: I7: a write that comes while its block is being read for a copy goes out behind the copy", async () => {
+  const cluster = await Cluster.born();
+  cluster.crash("beta", "killed");
+  await cluster.until("the set is alpha alone", () => members(cluster) === "alpha");
+  cluster.client.write({ sector: 0, sectors: 8 });
+  await cluster.pass(50);
+  const disk = cluster.node("alpha").disk();
+  const reads: (() => void)[] = [];
+  disk.later = (work, operation) => operation === "read" ? void reads.push(work) : work();
+  await cluster.start("beta");
+  await cluster.until("the copy is being read", () => reads.length > 0, 2_000);
+  const newer = cluster.client.write({ sector: 2, sectors: 2 });
+  await cluster.pass(100);
+  disk.later = undefined;
+  for (const work of reads) work();
+  await cluster.until("the newer write is done", () => newer.answered, 2_000);
+  await cluster.checkHealed();
+  cluster.checkPromises("completed", "beta");
+});
