@@ -414,7 +414,6 @@ export class TargetSession {
       this.#phase = "replicating";
       this.#lastSeq = seq;
       this.#stableFrame = this.#appliedFrame;
-      this.#store.stands(stable);
       this.#send({ kind: "up_to_date", seq });
       this.#postAck();
       this.#host.changed();

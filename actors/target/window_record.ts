@@ -32,7 +32,7 @@ export async function closeWindow(
     const persisted = await intentLog.persist();
     if (persisted !== null) return persisted;
   }
-  return store.update({
+  const stored = await store.update({
     groupId: source.groupId,
     history: source.history,
     diskState: "up_to_date",
@@ -40,4 +40,7 @@ export async function closeWindow(
     stable,
     resync: null,
   });
+  // Here and not with the session, which may be over by now: history and position change together or not at all.
+  if (stored === null) store.stands(stable);
+  return stored;
 }

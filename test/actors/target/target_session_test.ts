@@ -307,3 +307,35 @@ test("target: I8: a source that sends faster than the disk takes is held back", 
   assert.equal(source.channel.congested, true, `${sent} writes of 512 KiB were taken`);
   assert.ok(sent <= 40);
 });
+
+test("target: a window that closes on the disk after its session is over leaves position and history that belong together", async () => {
+  for (const how of ["connection lost", "target killed"] as const) {
+    const cluster = await targetAlone();
+    const old = await replicating(cluster);
+    for (const seq of [1, 2, 3]) await old.write({ seq, offset: 0, byte: seq });
+    // A new source that stands at 1: two writes are rolled back.
+    const history = [entryOf(1), entryOf(2, 1)];
+    const source = await RawSource.connect(cluster);
+    await source.open(sourceView(history, 1));
+    await source.say({ kind: "leg_plan", rule: "unacknowledged_tail" });
+    await source.say({ kind: "resync_begin", resync: "partial", totalBytes: 4096 });
+    await source.frame({ kind: "copy", span: 4096, seq: 1, offset: 0 }, new Uint8Array(4096).fill(1));
+    const superblock = beta(cluster).shelf.disks.get("/disks/v0.holdfast/superblock");
+    assert.ok(superblock !== undefined);
+    const held: (() => void)[] = [];
+    superblock.later = (work) => void held.push(work);
+    await source.say({ kind: "resync_end", seq: 1 });
+    if (how === "target killed") beta(cluster).kill("target");
+    else source.channel.destroy("lost");
+    await cluster.pass(20);
+    superblock.later = undefined;
+    for (const work of held) work();
+    await cluster.pass(20);
+    const next = await RawSource.connect(cluster);
+    await next.open(sourceView(history, 1));
+    const view = next.last("leg_state")?.view as { position: unknown; disk: string } | undefined;
+    assert.deepEqual([view?.disk, view?.position], ["up_to_date", { generation: 2, seq: 1 }], how);
+    await next.say({ kind: "leg_plan", rule: "same_position" });
+    assert.equal(next.last("marks_end")?.kind, "marks_end", how);
+  }
+});
