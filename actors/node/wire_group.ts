@@ -115,6 +115,7 @@ function intentLogEnvironment(parts: NodeParts, group: GroupConfig): IntentLogEn
         node: parts.node,
         peers: group.replicas.map(({ node }) => node).filter((node) => node !== parts.node),
         opener: parts.opener,
+        ...parts.world.storeGeometry,
         volumes: ownReplica(parts, group).disks.map(({ volume, path, metadata }) => ({
           name: volume,
           size: group.volumes.find(({ name }) => name === volume)?.sizeBytes ?? 0,

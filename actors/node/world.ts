@@ -6,6 +6,7 @@ import type { ActorSystem, Crash } from "../../runtime/mod.ts";
 import type { TransportTable } from "../../transports/schemes.ts";
 import type { DeviceOpener } from "../../volume/device_opener.ts";
 import type { GroupStore } from "../../volume/group_store.ts";
+import type { GroupStoreOptions } from "../../volume/open_group_store.ts";
 import type { HttpHandler } from "../admin/http_app.ts";
 import type { DoorAddress, DoorOutcome } from "../admin/http_server.ts";
 import type { EventFiles } from "../events/event_files.ts";
@@ -26,6 +27,8 @@ export interface NodeWorld {
     | null;
   /** The simulator looks at the marks of a replica through it; a real node has nobody who does. */
   readonly storeOpened?: (group: string, store: GroupStore) => void;
+  /** Small regions and few hot ones, so that a small simulated volume has what a large one has. Default: by size. */
+  readonly storeGeometry?: Pick<GroupStoreOptions, "regionBytes" | "hotRegionBytes" | "hotCapacity">;
 }
 
 /** Every abnormal end of an actor, for the event history. A system is made before the node that listens. */

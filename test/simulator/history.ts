@@ -117,6 +117,7 @@ class History {
         simulation,
         network: this.#network,
         config,
+        geometry: this.#plan.geometry,
         watcher: {
           happened: (from, event) => this.#happened(from, event),
           crashed: (from, { path, error }) =>
@@ -137,7 +138,7 @@ class History {
     const count = 1 + random.uint32() % 3;
     const sectorsMax = random.uint32() % 4 === 0 ? 200 : 24;
     const places = Array.from(
-      { length: 2 + random.uint32() % 6 },
+      { length: this.#plan.geometry !== null && random.uint32() % 2 === 0 ? 48 : 2 + random.uint32() % 6 },
       () => random.uint32() % (sectors - sectorsMax - 8),
     );
     for (let index = 0; index < count; index++) {

@@ -18,6 +18,12 @@ export interface ClusterPlan {
   readonly diskFlushMs: number;
   readonly networkMs: { readonly minMs: number; readonly maxMs: number };
   readonly backlogBytes: number;
+  /** Null: as the product chooses by the volume's size. */
+  readonly geometry: {
+    readonly regionBytes: number;
+    readonly hotRegionBytes: number;
+    readonly hotCapacity: number;
+  } | null;
 }
 
 const MODES: readonly (readonly LegMode[])[] = [
@@ -40,6 +46,7 @@ export function planCluster(random: SimulatedRandom): ClusterPlan {
   const drifts = random.uint32() % 3 === 0;
   const slowDisks = random.uint32() % 2 === 0;
   const farNodes = random.uint32() % 4 === 0;
+  const small = random.uint32() % 3 > 0;
   return {
     modes: modes.map((mode, index) => ({ node: NODE_NAMES[index] ?? "alpha", mode })),
     volumeBytes: random.uint32() % 4 === 0 ? 4 * 1024 * 1024 : 1024 * 1024,
@@ -49,6 +56,8 @@ export function planCluster(random: SimulatedRandom): ClusterPlan {
     diskLatencyMs: slowDisks ? random.float() * 4 : 0,
     diskFlushMs: slowDisks ? random.float() * 12 : 0,
     networkMs: farNodes ? { minMs: 2, maxMs: 20 } : { minMs: 0.05, maxMs: 0.5 },
+    // Regions in which writes meet, and more hot ones than slots, so that they are evicted all the time.
+    geometry: small ? { regionBytes: 4096, hotRegionBytes: 16 * 1024, hotCapacity: 32 } : null,
     backlogBytes: random.uint32() % 3 === 0 ? 64 * 1024 : 4 * 1024 * 1024,
   };
 }

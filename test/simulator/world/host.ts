@@ -16,7 +16,7 @@ import type { FailoverStatus } from "../../../actors/failover/messages.ts";
 import type { ClusterConfig } from "../../../config/cluster_config.ts";
 import type { GroupStore } from "../../../volume/group_store.ts";
 import type { SimulatedNetwork } from "../../../transports/memory.ts";
-import { GROUP, VOLUME } from "./cluster_plan.ts";
+import { type ClusterPlan, GROUP, VOLUME } from "./cluster_plan.ts";
 import { type DiskWeather, HostDisks } from "./disks.ts";
 import { gatedTransport } from "./gated_transport.ts";
 import { ProcessTime } from "./process_time.ts";
@@ -55,6 +55,7 @@ export class Host {
   readonly #config: ClusterConfig;
   readonly #watcher: HostWatcher;
   readonly #random: SimulatedRandom;
+  readonly #geometry: ClusterPlan["geometry"];
   #process: Process | null = null;
   #wallOffsetMs = 0;
 
@@ -63,6 +64,7 @@ export class Host {
     readonly simulation: Simulation;
     readonly network: SimulatedNetwork;
     readonly config: ClusterConfig;
+    readonly geometry: ClusterPlan["geometry"];
     readonly watcher: HostWatcher;
   }) {
     this.name = options.name;
@@ -70,6 +72,7 @@ export class Host {
     this.#network = options.network;
     this.#config = options.config;
     this.#watcher = options.watcher;
+    this.#geometry = options.geometry;
     this.#random = options.simulation.random.fork();
   }
 
@@ -129,6 +132,7 @@ export class Host {
       eventFiles: this.#eventFiles(() => process !== null && process === this.#process),
       stateDir: `/state/${this.name}`,
       openHttpDoors: null,
+      ...(this.#geometry === null ? {} : { storeGeometry: this.#geometry }),
       storeOpened: (_group, store) => {
         if (process !== null) process.store = store;
       },
