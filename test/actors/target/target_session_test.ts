@@ -149,11 +149,13 @@ test("target: I12: up to date is stored after the blocks and the marks are stabl
 
 test("target: I1: until it is told what was promised it takes no stream; then none below it", async () => {
   const cluster = await targetAlone();
+  cluster.seals = false;
   beta(cluster).kill("target");
-  await cluster.pass(0.5);
+  await cluster.pass(20);
+  assert.equal((await beta(cluster).targetStatus()).state, "unsealed");
   const early = await RawSource.connect(cluster);
-  await early.open(VIEW, { founding: true });
-  // Sealed by now, by the arbiter, at 0; a promise of 2 follows.
+  await early.open(sourceView([entryOf(9)], 0), { founding: true });
+  assert.equal(early.last("leg_refused")?.reason, "not_ready");
   const answer = await seal(cluster, 2);
   assert.equal(answer?.ok, true);
   const low = await RawSource.connect(cluster);

@@ -56,6 +56,8 @@ export class Cluster implements NodeSurroundings {
   /** False: changes of the member set find no majority. */
   records = true;
   recordDelayMs = 5;
+  /** False: a target that starts is not told what was promised. */
+  seals = true;
   generation: Generation = { number: 0, id: "0".repeat(32) };
   #partitions = new Set<string>();
   #renewing = false;
@@ -189,6 +191,7 @@ export class Cluster implements NodeSurroundings {
     this.heardMessages.push({ from: node.name, message });
     switch (message.kind) {
       case "target_started":
+        if (!this.seals) return;
         this.world.clock.after(1, () => {
           const reply = { reply: () => {} };
           node.toTarget({ kind: "seal_requested", number: this.generation.number, reply });
