@@ -22,6 +22,9 @@ const SIZE_BYTES = 64 * MIB;
 const WRITTEN_BYTES = 4 * MIB;
 const KILL_WITHIN_MS = 600;
 const WRITES_AFTER = 100;
+const BEHIND_ROUNDS = Math.ceil(ROUNDS / 3);
+/** Less than a lease, so that the target stays a member. */
+const STILL_WITHIN_MS = 300;
 
 interface Rounds {
   readonly cluster: TestCluster;
@@ -119,6 +122,57 @@ test("random kills: with commit targets no acknowledged flush is lost", async (c
   const modes = { alpha: "commit", beta: "commit", gamma: "commit" } as const;
   await manyRounds(modes, "flushed", (line) => context.diagnostic(line));
 });
+
+/**
+ * What a killed process had sent still arrives, and so a target that is quick holds more than it must. Here it stands
+ * still while the source writes on, and loses with its life what its kernel had received for it.
+ */
+const BEHIND = [
+  { mode: "sync", counts: "acknowledged" },
+  { mode: "commit", counts: "flushed" },
+] as const;
+
+for (const { mode, counts } of BEHIND) {
+  test(`random kills: a ${mode} target that stood still dies with its source, and alone it holds what was ${counts}`, async () => {
+    const modes = { alpha: mode, beta: mode, gamma: "async" } as const;
+    const cluster = await TestCluster.inService({ modes, sizeBytes: SIZE_BYTES });
+    const random = seeded(SEED);
+    const ledger = join(cluster.folder, "acknowledged");
+    const writer = new NumberedWriter({
+      ledger,
+      blocks: WRITTEN_BYTES / BLOCK_BYTES,
+      random,
+      flushEvery: 10,
+    });
+    try {
+      for (let round = 0; round < BEHIND_ROUNDS; round += 1) {
+        const { node: source, client } = await connectToSource(cluster, { except: ["gamma"] });
+        const target = source === "alpha" ? "beta" : "alpha";
+        // An async target that was ahead would be a tail that a person must decide about.
+        await cluster.kill("gamma");
+        const writing = writer.run(client);
+        await moreWrites(writer, 50, writing);
+        cluster.pause(target);
+        await delay(100 + random(STILL_WITHIN_MS));
+        await cluster.kill(source);
+        await cluster.kill(target);
+        assert.equal(await writing, false);
+        client.destroy("its source was killed");
+        await Promise.all([cluster.start(target), cluster.start("gamma")]);
+        const served = await connectToSource(cluster);
+        assert.equal(served.node, target);
+        await writer.verify(served.client, counts);
+        await served.client.disconnect();
+        await cluster.start(source);
+        await cluster.healthy();
+        await cluster.assertIdentical();
+      }
+    } finally {
+      writer.close();
+      await cluster.close();
+    }
+  });
+}
 
 /** Batch k goes out when the flush after batch k - 1 is acknowledged; write n has block n for itself. */
 const BATCH = 8;
