@@ -25,7 +25,7 @@ import {
 } from "../../protocol/admin_questions.ts";
 import { answerQuestion } from "./answer_question.ts";
 import { answerEvents, answerStatus } from "./answers.ts";
-import { DOOR_HEADER, judgeBrowser } from "./browser_guard.ts";
+import { type BrowserRequest, DOOR_HEADER, judgeBrowser } from "./browser_guard.ts";
 import { ClusterBoard } from "./cluster_board.ts";
 import type { AdminEnvironment } from "./environment.ts";
 
@@ -50,11 +50,21 @@ export function createHttpApp({ environment, command, ask }: HttpAppOptions): Ht
   const app = new Hono();
   const origins = environment.config.nodes.flatMap(({ name }) => environment.httpOf(name) ?? []);
   app.use(async (context, next) => {
-    const refusal = refusalOf(context.req.raw) ?? browserRefusal(context, origins);
+    const refusal = refusalOf(context.req.raw);
     if (refusal !== null) return refusal;
+    const verdict = judgeBrowser(browserRequest(context.req.raw), origins);
+    if (verdict.kind === "refuse") {
+      return problem({ status: 403, title: verdict.title, remedy: verdict.remedy });
+    }
+    if (context.req.method === "OPTIONS" && verdict.allowOrigin !== null) {
+      return preflight(verdict.allowOrigin);
+    }
     await next();
     context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");
+    if (verdict.allowOrigin === null) return;
+    context.header("access-control-allow-origin", verdict.allowOrigin);
+    context.header("vary", "origin");
   });
   app.get(ADMIN_PATHS.status, async (context) => context.json(await answerStatus(environment)));
   app.get(ADMIN_PATHS.actors, (context) => context.json(environment.actors()));
@@ -207,29 +217,29 @@ function refusalOf(request: Request): Response | null {
   return null;
 }
 
-/** What a browser may not do; what it may, is said in the headers of the answer. */
-function browserRefusal(context: Context, origins: readonly string[]): Response | null {
-  const { raw: request } = context.req;
+function browserRequest(request: Request): BrowserRequest {
   const header = (name: string) => request.headers.get(name);
-  const verdict = judgeBrowser({
+  return {
     method: request.method,
     origin: header("origin"),
     site: header("sec-fetch-site"),
     doorHeader: header(DOOR_HEADER),
     host: header("host") ?? new URL(request.url).host,
-  }, origins);
-  if (verdict.kind === "refuse") {
-    return problem({ status: 403, title: verdict.title, remedy: verdict.remedy });
-  }
-  if (verdict.allowOrigin !== null) {
-    context.header("access-control-allow-origin", verdict.allowOrigin);
-    context.header("vary", "origin");
-  }
-  if (request.method !== "OPTIONS" || verdict.allowOrigin === null) return null;
-  context.header("access-control-allow-methods", "GET, POST");
-  context.header("access-control-allow-headers", `content-type, ${DOOR_HEADER}`);
-  context.header("access-control-max-age", "600");
-  return context.body(null, 204);
+  };
+}
+
+/** The browser of a page of another node asks first, before it sends what changes something. */
+function preflight(allowOrigin: string): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "access-control-allow-origin": allowOrigin,
+      "access-control-allow-methods": "GET, POST",
+      "access-control-allow-headers": `content-type, ${DOOR_HEADER}`,
+      "access-control-max-age": "600",
+      vary: "origin",
+    },
+  });
 }
 
 /** `undefined`: not given; `null`: not a whole number. */

@@ -59,9 +59,9 @@ function Order({ typed, setTyped, close }) {
     event.preventDefault();
     if (ready && phase === "asking") void carryOut();
   }}>
-    <h2 id="order">${TITLES[action.kind]} ${action.group}${action.leg ? ` to ${action.leg}` : ""}${
-    action.to ? ` to ${action.to}` : ""
-  }</h2>
+    <h2 id="order">${TITLES[action.kind]} ${
+    action.leg ? `the leg of ${action.group} to ${action.leg}` : action.group
+  }${action.to ? ` to ${action.to}` : ""}</h2>
     ${
     phase === "asking"
       ? html`<${Asking} plan=${plan} action=${action} group=${group} typed=${typed} setTyped=${setTyped} />`

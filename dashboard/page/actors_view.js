@@ -80,9 +80,9 @@ function Tree({ node, report, path }) {
   `;
 }
 
-function toneOf({ state, depth, lastError, restarts }) {
+function toneOf({ state, depth, lastError }) {
   if (["stopped", "failed", "refused"].includes(state)) return state === "stopped" ? "quiet" : "bad";
-  if (restarts > 0 || lastError !== null) return "warning";
+  if (lastError !== null) return "warning";
   return depth.system + depth.control + depth.data > 100 ? "warning" : "good";
 }
 

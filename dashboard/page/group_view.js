@@ -182,7 +182,8 @@ function LastResync({ node, last }) {
 /** Where the marks lie: the darker a cell, the larger its marked share. */
 function Heat({ name, group }) {
   const report = store.regions.get(name);
-  if (report === undefined) return null;
+  // After a move the old source's marks are no news.
+  if (report === undefined || report.node !== group.source) return null;
   return html`<section class="panel" aria-labelledby="heat">
     <div class="panel-head"><h2 id="heat">Dirty regions</h2><span class="quiet">as ${report.node} marks them; left is offset 0</span></div>
     ${

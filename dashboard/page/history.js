@@ -8,6 +8,7 @@
 const POINTS_MAX = 300;
 /** Durations are a sample of the requests: one second has too few of them. */
 const LATENCY_WINDOW_MS = 10_000;
+const TOO_CLOSE_MS = 400;
 
 const loads = new Map();
 /** Volume → { at: [], read: [], written: [], reads: [], writes: [] } */
@@ -32,9 +33,11 @@ export function addLoad(report) {
   const kept = loads.get(report.node) ?? [];
   loads.set(report.node, kept);
   const before = kept.at(-1);
+  // Two looks at the same moment, as when the view changes, would make a rate out of nothing.
+  if (before !== undefined && report.atMs - before.atMs < TOO_CLOSE_MS) return;
   kept.push(report);
   while (kept.length > 2 && kept[1].atMs < report.atMs - LATENCY_WINDOW_MS) kept.shift();
-  if (before === undefined || report.atMs <= before.atMs) return;
+  if (before === undefined) return;
   const perSecond = 1_000 / (report.atMs - before.atMs);
   for (const volume of new Set(report.io.map((line) => line.volume))) {
     const grown = (field, op) => {

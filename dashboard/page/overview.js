@@ -125,7 +125,9 @@ function lagText({ leg, lag, dirtyBytes }) {
   if (leg === "replicating") {
     return lag.writes === 0
       ? "no lag"
-      : `${count(lag.writes)} writes, ${bytes(lag.bytes)}, ${seconds(lag.seconds)} behind`;
+      : `${count(lag.writes)} ${lag.writes === 1 ? "write" : "writes"}, ${bytes(lag.bytes)}, ${
+        seconds(lag.seconds)
+      } behind`;
   }
   return dirtyBytes > 0 ? `${bytes(dirtyBytes)} to ship` : "";
 }

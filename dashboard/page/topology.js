@@ -18,7 +18,9 @@ const GAP = 6;
 export function Topology({ status }) {
   const [frame, width] = useWidth();
   const names = Object.keys(status.nodes);
-  const size = width < 520 ? { width: 400, height: 460 } : { width: 760, height: 400 };
+  // Where there is little room, tags of neighbouring arrows stand at different heights.
+  const narrow = width < 520;
+  const size = narrow ? { width: 400, height: 460 } : { width: 760, height: 400 };
   const places = placed(names, size);
   const mirrors = mirrorsOf(status);
   return html`
@@ -48,8 +50,10 @@ export function Topology({ status }) {
           ${pairs(names).map(([a, b]) =>
             html`<${Path} key=${`${a} ${b}`} a=${a} b=${b} places=${places} status=${status} />`
           )}
-          ${mirrors.map((mirror) =>
-            html`<${Mirror} key=${`${mirror.group} ${mirror.to}`} mirror=${mirror} places=${places} />`
+          ${mirrors.map((mirror, index) =>
+            html`<${Mirror} key=${`${mirror.group} ${mirror.to}`} mirror=${mirror} places=${places} at=${
+              narrow ? index % 2 === 0 ? 0.36 : 0.64 : 0.5
+            } />`
           )}
           ${names.map((name) =>
             html`<${NodeCard} key=${name} name=${name} place=${places.get(name)} status=${status} />`
@@ -142,15 +146,18 @@ function bestRtt(a, b) {
   return known.length === 0 ? null : Math.min(...known);
 }
 
-function Mirror({ mirror, places }) {
+function Mirror({ mirror, places, at }) {
+  const order = [...places.keys()];
   const { group, from, to, replica, lane } = mirror;
   const [tone, word] = LEG[replica.leg] ?? ["quiet", replica.leg];
-  const shift = -10 - lane * 18;
+  // On its own side of the pair's line whichever way it goes: the path has the other side.
+  const aside = -10 - lane * 18;
+  const shift = order.indexOf(from) < order.indexOf(to) ? aside : -aside;
   const [start, end] = [
     edge(places.get(from), places.get(to), shift),
     edge(places.get(to), places.get(from), -shift),
   ];
-  const middle = { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 };
+  const middle = { x: start.x + (end.x - start.x) * at, y: start.y + (end.y - start.y) * at };
   const text = `${group} · ${replica.mode} · ${word}`;
   const width = text.length * 6.7 + 16;
   return html`

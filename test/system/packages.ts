@@ -18,4 +18,5 @@ export const SYSTEM_PACKAGES: readonly DebianPackage[] = [
   { name: "nbd-client", program: "nbd-client" },
   { name: "e2fsprogs", program: "mkfs.ext4" },
   { name: "tmux", program: "tmux" },
+  { name: "chromium", program: "chromium" },
 ];
