@@ -21,11 +21,16 @@ export interface ReplicaStore {
   readonly position: Position;
   /** False while `position` is only a lower bound: more may lie on the disk, all of it marked. */
   readonly positionExact: boolean;
-  /** The mirror or target moved the position. Not durable: `update({ stable })` is. Exact from here on. */
+  /** The mirror or target moved the position. Not durable: `recordStable` is. Exact from here on. */
   stands(position: Position): void;
   /** `stands` within the same generation, without an object. */
   advance(seq: number): void;
   update(change: SuperblockChange): Promise<DiskOutcome>;
+  /**
+   * Records a position that is stable on all disks, and lets the marks that were cleared since leave the disk: until then a
+   * crash brings them back, and the resync after it copies what has long been equal.
+   */
+  recordStable(stable: Position): Promise<DiskOutcome>;
   flush(): Promise<DiskOutcome>;
   /** Set at the first error of a data disk or of the log: from then on the replica is given up (design §4.3 rule 7). */
   readonly failure: DiskFailure | null;

@@ -70,6 +70,15 @@ export class LentStore implements ReplicaStore {
     return this.#timed(() => this.#store.update(change));
   }
 
+  recordStable(stable: Position): Promise<DiskOutcome> {
+    return this.#timed(async () => {
+      const outcome = await this.#store.update({ stable });
+      if (outcome !== null) return outcome;
+      const persisted = await Promise.all(this.volumes.map(({ intentLog }) => intentLog.persist()));
+      return persisted.find((failure) => failure !== null) ?? null;
+    });
+  }
+
   flush(): Promise<DiskOutcome> {
     return this.#timed(() => this.#store.flush());
   }

@@ -306,7 +306,7 @@ class MirrorActor implements Behavior<MirrorMessage> {
     this.#recordedSeq = path.localStable;
     const stable: Position = { generation: this.#options.opening.generation.number, seq: path.localStable };
     this.#context.pipe(
-      store.update({ stable }),
+      store.recordStable(stable),
       (outcome) => ({ kind: "position_persisted", drained, failure: outcome?.detail ?? null }),
       (error) => ({ kind: "position_persisted", drained, failure: error.message }),
     );

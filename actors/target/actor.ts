@@ -262,7 +262,7 @@ class TargetActor implements Behavior<TargetMessage> {
     if ((await store.flush()) !== null) return;
     // A session that began meanwhile may be rolling this position back: what it records must come last.
     if (session !== this.#session) return;
-    if ((await store.update({ stable })) === null) this.#recordedSeq = stable.seq;
+    if ((await store.recordStable(stable)) === null) this.#recordedSeq = stable.seq;
   }
 
   #tellFacts(): void {
