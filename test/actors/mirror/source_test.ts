@@ -392,3 +392,24 @@ test("source: I8: a client that never stops is told to, and told when to go on, 
   assert.equal(told, 1);
   assert.equal(client.port?.writable, true);
 });
+
+test("source: I11: no request is taken before generation and record are stable on the disk", async () => {
+  const cluster = new Cluster();
+  await cluster.node("alpha").start();
+  await cluster.node("beta").start();
+  await cluster.pass(20);
+  const superblock = cluster.node("alpha").shelf.disks.get("/disks/v0.holdfast/superblock");
+  assert.ok(superblock !== undefined);
+  const held: (() => void)[] = [];
+  superblock.later = (work) => void held.push(work);
+  const promoted = cluster.promote("alpha");
+  for (let step = 0; step < 50 && held.length === 0; step += 1) await cluster.pass(20);
+  assert.ok(held.length > 0);
+  await cluster.pass(500);
+  assert.equal(cluster.client.port, null);
+  assert.equal(cluster.heardOf("gate_opened").length, 0);
+  superblock.later = undefined;
+  for (const work of held) work();
+  await promoted;
+  assert.deepEqual(cluster.node("alpha").store?.view().history.map((entry) => entry.generation.number), [1]);
+});

@@ -341,3 +341,28 @@ test("target: a window that closes on the disk after its session is over leaves 
     assert.equal(next.last("marks_end")?.kind, "marks_end", how);
   }
 });
+
+test("target: frames that wait do not pin every hot region: the first of them finds a place for its own", async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const cluster = await targetAlone({
+      seed,
+      volumeBytes: 8 * 1024 * 1024,
+      hotRegionBytes: 64 * 1024,
+      hotCapacity: 32,
+    });
+    const source = await replicating(cluster);
+    const hotRegion = (index: number) => index * 64 * 1024;
+    let seq = 0;
+    const trim = (region: number) => {
+      seq += 1;
+      source.channel.sendFrame({ kind: "trim", seq, offset: hotRegion(region), span: 512 });
+    };
+    for (let region = 0; region < 32; region += 1) trim(region);
+    await cluster.pass(50);
+    // In one go: a cold region, and behind it frames to every region that is hot.
+    trim(100);
+    for (let region = 0; region < 32; region += 1) trim(region);
+    await cluster.pass(200);
+    assert.equal(source.acks.at(-1)?.applied, source.channel.lastFrameSent, `seed ${seed}`);
+  }
+});
