@@ -34,7 +34,7 @@ import { applyFrame, refusalOf } from "./apply_frame.ts";
 import { ForeignMarks } from "./foreign_marks.ts";
 import type { TargetSessionHost } from "./target_session_host.ts";
 import { differenceOf } from "./same_volumes.ts";
-import { closeWindow, windowOpened } from "./window_record.ts";
+import { closeWindow, openWindow } from "./window_record.ts";
 import { ApplyQueue, type Waiting, type WaitingFrame } from "./apply_queue.ts";
 
 /** Applied and not yet stable: beyond this the session flushes without being told to, so that marks and memory clear. */
@@ -381,7 +381,7 @@ export class TargetSession {
     if (this.#phase !== "listening" || source === null) return this.#end("a window was opened out of turn");
     this.#phase = "window";
     this.#host.changed();
-    const stored = this.#store.update(windowOpened(source, { source: this.from, kind }));
+    const stored = openWindow(this.#store, { source, resync: { source: this.from, kind } });
     this.#stall(stored, (outcome) => {
       if (outcome !== null) this.#notStored(outcome);
     });

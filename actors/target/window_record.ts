@@ -2,22 +2,34 @@
 import type { Position } from "../../protocol/position.ts";
 import type { ReplicaView } from "../../protocol/rejoin_table.ts";
 import type { DiskOutcome } from "../../volume/block_device.ts";
-import type { SuperblockChange } from "../../volume/group_store.ts";
 import type { ResyncWindow } from "../../volume/superblock_format.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
 
-/** I12: stable before the first block changes. From here on the disk is no prefix of anything. */
-export function windowOpened(
-  source: ReplicaView,
-  resync: Pick<ResyncWindow, "source" | "kind">,
-): SuperblockChange {
-  return {
+/**
+ * I12: stable before the first block changes. From here on the disk is no prefix of anything.
+ *
+ * A full resync begins on a disk of which nobody's marks tell the truth: it was empty, or away too long. Whoever is source
+ * when it is continued may be another replica, one whose marks never named it; so all is marked here, towards everybody,
+ * before the disk claims to have a history (I4).
+ */
+export async function openWindow(
+  store: ReplicaStore,
+  { source, resync }: { source: ReplicaView; resync: Pick<ResyncWindow, "source" | "kind"> },
+): Promise<DiskOutcome> {
+  if (resync.kind === "full") {
+    for (const { intentLog } of store.volumes) {
+      for (const peer of intentLog.peers) intentLog.markAll(peer);
+      const persisted = await intentLog.persist();
+      if (persisted !== null) return persisted;
+    }
+  }
+  return store.update({
     groupId: source.groupId,
     history: source.history,
     diskState: "inconsistent",
     zero: false,
     resync: { ...resync, undo: null },
-  };
+  });
 }
 
 /** I12: «up to date» is the last thing to become stable: after the blocks, and after the marks. */

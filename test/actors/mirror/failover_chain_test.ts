@@ -118,3 +118,26 @@ test("failover chain: with every member's power lost at once, all that a flush c
     await cluster.checkHealed();
   }
 });
+
+test("failover chain: I4: a full resync that its source did not live to finish is finished by the next source", async () => {
+  const cluster = await filled();
+  cluster.crash("gamma", "killed");
+  await cluster.pass(300);
+  for (const path of [...cluster.node("gamma").shelf.disks.keys()]) cluster.node("gamma").shelf.remove(path);
+  await cluster.node("gamma").start();
+  await cluster.pass(20);
+  const disk = cluster.node("gamma").disk();
+  disk.later = (work, operation) =>
+    void (operation === "write" ? cluster.world.clock.after(100, work) : work());
+  cluster.node("alpha").toMirror({ kind: "peer_up", node: "gamma" });
+  await cluster.until("some of it is copied", () => disk.allocatedBytes > MIB, 5_000);
+  assert.equal(cluster.node("gamma").store?.view().disk, "inconsistent");
+  disk.later = undefined;
+  cluster.crash("alpha", "killed");
+  await cluster.pass(50);
+  assert.equal(await cluster.failOver(), true);
+  assert.equal(cluster.source, "beta");
+  await cluster.start("alpha");
+  await cluster.checkHealed();
+  cluster.checkPromises("completed", "gamma");
+});
