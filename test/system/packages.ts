@@ -18,5 +18,13 @@ export const SYSTEM_PACKAGES: readonly DebianPackage[] = [
   { name: "nbd-client", program: "nbd-client" },
   { name: "e2fsprogs", program: "mkfs.ext4" },
   { name: "tmux", program: "tmux" },
+  { name: "fence-agents", program: "fence_ipmilan" },
+  { name: "ipmitool", program: "ipmitool" },
+  { name: "openipmi", program: "ipmi_sim" },
+  { name: "resource-agents", program: "ocf-tester" },
+  { name: "iproute2", program: "ip" },
+  { name: "iputils-arping", program: "arping" },
+  { name: "redis-server", program: "redis-server" },
+  { name: "etcd-server", program: "etcd" },
   { name: "chromium", program: "chromium" },
 ];
