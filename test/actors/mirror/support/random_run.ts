@@ -60,7 +60,7 @@ export async function randomRun({ seed, tell = () => {} }: RandomRunOptions): Pr
   const fault = async (): Promise<void> => {
     const node = cluster.node(someNode());
     const other = cluster.node(someNode());
-    switch (pick(9)) {
+    switch (pick(10)) {
       case 0:
         if (node !== other) {
           tell(`cut ${node.name} ${other.name}`);
@@ -99,7 +99,17 @@ export async function randomRun({ seed, tell = () => {} }: RandomRunOptions): Pr
         tell(`start ${node.name}`);
         await cluster.start(node.name);
         return;
-      case 7:
+      case 7: {
+        // A disk is replaced by an empty one: only of a replica that no set names.
+        const named = [cluster.record, cluster.pending].some((record) =>
+          record?.members.some((member) => member.node === node.name)
+        );
+        if (node.running || named) return;
+        tell(`replace ${node.name}`);
+        for (const path of [...node.shelf.disks.keys()]) node.shelf.remove(path);
+        return;
+      }
+      case 8:
         cluster.records = pick(3) > 0;
         tell(`records ${cluster.records}`);
         return;
