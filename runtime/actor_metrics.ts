@@ -22,8 +22,8 @@ export function registerActorMetrics(system: ActorSystem): () => void {
     "actor",
     "lane",
   ]);
-  const messages = metrics.gauge("actor_messages_total", "Messages an actor has received.", ["actor"]);
-  const restarts = metrics.gauge("actor_restarts_total", "Restarts of an actor.", ["actor"]);
+  const messages = metrics.total("actor_messages_total", "Messages an actor has received.", ["actor"]);
+  const restarts = metrics.total("actor_restarts_total", "Restarts of an actor.", ["actor"]);
   const delay = metrics.histogram("event_loop_delay_seconds", "How late the event loop ran a timer.", [], {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   });

@@ -12,6 +12,12 @@ export interface Counter {
   /** `amount` ≥ 0, default 1. */
   add(amount?: number, labels?: Labels): void;
 }
+/** A counter that somebody else keeps: its value is read when the text is made. */
+export interface Total {
+  set(value: number, labels?: Labels): void;
+  /** Forgets all label values, before they are set anew. */
+  reset(): void;
+}
 export interface Gauge {
   set(value: number, labels?: Labels): void;
   /** Forgets all label values, before they are set anew. */
@@ -24,6 +30,8 @@ export interface Histogram {
 export interface Metrics {
   counter(name: string, help: string, labels?: readonly string[]): Counter;
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
+  /** For `beforeText`. A value that falls means, as always with counters, that the counting began anew. */
+  total(name: string, help: string, labels?: readonly string[]): Total;
   /** @param options.buckets upper bounds, ascending */
   histogram(
     name: string,
@@ -41,10 +49,10 @@ export interface Metrics {
 export function createMetrics(options: { readonly prefix?: string } = {}): Metrics {
   const registry = new client.Registry();
   const prefix = options.prefix ?? "";
-  const known = new Map<string, Counter | Gauge | Histogram>();
+  const known = new Map<string, Counter | Gauge | Histogram | Total>();
   const collectors: (() => void)[] = [];
 
-  function once<T extends Counter | Gauge | Histogram>(kind: string, name: string, make: () => T): T {
+  function once<T extends Counter | Gauge | Histogram | Total>(kind: string, name: string, make: () => T): T {
     const key = `${kind} ${name}`;
     const found = known.get(key);
     if (found !== undefined) return found as T;
@@ -65,6 +73,12 @@ export function createMetrics(options: { readonly prefix?: string } = {}): Metri
         const config = { name: prefix + name, help, labelNames: [...labels], registers: [registry] };
         const gauge = new client.Gauge(config);
         return { set: (value, values = {}) => gauge.set(values, value), reset: () => gauge.reset() };
+      }),
+    total: (name, help, labels = []) =>
+      once("total", name, () => {
+        const config = { name: prefix + name, help, labelNames: [...labels], registers: [registry] };
+        const counter = new client.Counter(config);
+        return { set: (value, values = {}) => counter.inc(values, value), reset: () => counter.reset() };
       }),
     histogram: (name, help, labels = [], { buckets } = {}) =>
       once("histogram", name, () => {

@@ -63,6 +63,7 @@ export {
   type Histogram,
   type Labels,
   type Metrics,
+  type Total,
 } from "./metrics.ts";
 export { plainOf, preview } from "./preview.ts";
 export { assertNever, invariant, InvariantError } from "./invariant.ts";

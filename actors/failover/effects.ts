@@ -47,6 +47,7 @@ export type GroupEvent =
   | { readonly kind: "drain_refused"; readonly reason: string }
   | { readonly kind: "target_started" }
   | { readonly kind: "replica_facts"; readonly facts: ReplicaFacts }
+  | { readonly kind: "replica_refused"; readonly cause: string; readonly remedy: string }
   | { readonly kind: "peer_up"; readonly node: string; readonly incarnation: string }
   | { readonly kind: "peer_suspected"; readonly node: string }
   | { readonly kind: "peer_down"; readonly node: string; readonly cause: string }

@@ -43,6 +43,8 @@ export class Knowledge {
   readonly leaseMs: number;
   readonly #startedAtMs: number;
   facts: ReplicaFacts | null = null;
+  /** Why this node's replica says nothing. */
+  refused: { readonly cause: string; readonly remedy: string } | null = null;
   readonly peers = new Map<string, PeerBelief>();
   readonly #summaries = new Map<string, GroupSummary>();
   heard: SourceHeard | null = null;
@@ -74,8 +76,12 @@ export class Knowledge {
     switch (event.kind) {
       case "replica_facts":
         this.facts = event.facts;
+        this.refused = null;
         this.raiseFloor(event.facts.position.generation);
         this.raiseFloor(event.facts.history.at(-1)?.generation.number ?? 0);
+        break;
+      case "replica_refused":
+        this.refused = { cause: event.cause, remedy: event.remedy };
         break;
       case "sealed":
         if (event.answer.ok) this.facts = event.answer.facts;

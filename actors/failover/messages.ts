@@ -148,6 +148,13 @@ export type FailoverMessage =
   | { readonly kind: "target_started"; readonly group: string }
   // from the local target or mirror, whenever they change (throttled)
   | { readonly kind: "replica_facts"; readonly group: string; readonly facts: ReplicaFacts }
+  /** From the local target: its disks must not be opened as they are; a person has to do something. */
+  | {
+    readonly kind: "replica_refused";
+    readonly group: string;
+    readonly cause: string;
+    readonly remedy: string;
+  }
   // from the peers. After `peer_up` nothing of an earlier process of that node is delivered any more, and no earlier
   // `peer_up` either: a lease that an earlier process held is taken for free.
   | { readonly kind: "peer_up"; readonly node: string; readonly incarnation: string }

@@ -87,6 +87,12 @@ class TargetActor implements Behavior<TargetMessage> {
         return this.#tellFacts();
       case "store_refused":
         this.#refused = { cause: message.cause, remedy: message.remedy };
+        this.#environment.failover.tell({
+          kind: "replica_refused",
+          group: this.#environment.group,
+          cause: message.cause,
+          remedy: message.remedy,
+        });
         for (const { reply } of this.#seals.splice(0)) reply.reply({ ok: false, reason: message.cause });
         return;
       case "tick":

@@ -46,6 +46,7 @@ export class Watching implements GroupState {
     if (voter.failure !== null) return { state: "blocked", ...voter.failure };
     if (known.stopping) return { state: this.kind, cause: "this node is stopping", remedy: null };
     if (!voter.ready) return { state: this.kind, cause: "the vote file is being opened", remedy: null };
+    if (known.facts === null && known.refused !== null) return { state: "blocked", ...known.refused };
     if (known.facts === null) {
       return { state: this.kind, cause: "the replica of this node has not reported yet", remedy: null };
     }

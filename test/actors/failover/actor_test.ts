@@ -132,6 +132,19 @@ test("failover actor: a group of one replica is born, with the vote durable befo
   assert.deepEqual([state, source, cause], ["in_service", "alpha", null]);
 });
 
+test("failover actor: a replica whose disk was refused blocks the group with the disk's own cause and remedy", async () => {
+  const stage = new Stage();
+  await stage.pass(10);
+  const refused = { cause: "alpha/data.img: it is a directory", remedy: "name a file inside it" };
+  stage.ref.tell({ kind: "replica_refused", group: "db", ...refused });
+  await stage.pass(1_000);
+  const { state, cause, remedy } = await stage.status();
+  assert.deepEqual({ state, cause, remedy }, { state: "blocked", ...refused });
+  stage.ref.tell({ kind: "replica_facts", group: "db", facts: stage.facts });
+  await stage.pass(1_000);
+  assert.equal((await stage.status()).state, "in_service", "mended, it goes on");
+});
+
 test("failover actor: the lease is renewed each interval and told to the mirror with both clocks", async () => {
   const stage = await served();
   const leases = () => stage.told.flatMap((message) => message.kind === "lease" ? [message] : []);
