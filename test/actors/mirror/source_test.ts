@@ -413,3 +413,19 @@ test("source: I11: no request is taken before generation and record are stable o
   await promoted;
   assert.deepEqual(cluster.node("alpha").store?.view().history.map((entry) => entry.generation.number), [1]);
 });
+
+test("source: I11: a record of another generation is no answer to this one's change", async () => {
+  const cluster = await Cluster.born();
+  cluster.records = false;
+  cluster.crash("beta", "killed");
+  await cluster.until("the change is asked for", () => cluster.pending !== null);
+  const write = cluster.client.write({ sector: 1 });
+  assert.ok(cluster.record !== null);
+  const foreign = { ...cluster.record, generation: { number: 1, id: "f".repeat(32) }, version: 99 };
+  cluster.node("alpha").toMirror({ kind: "record_in_force", record: foreign });
+  await cluster.pass(500);
+  assert.equal(write.answered, false);
+  cluster.records = true;
+  await cluster.pass(100);
+  assert.equal(write.answered, true);
+});
