@@ -12,6 +12,7 @@ import { events } from "./commands/events.ts";
 import { metrics } from "./commands/metrics.ts";
 import { mirrorPause, mirrorResume, mirrorResync } from "./commands/mirror.ts";
 import { nodeStart } from "./commands/node_start.ts";
+import { repl } from "./commands/repl.ts";
 import { status } from "./commands/status.ts";
 import { switchover } from "./commands/switchover.ts";
 import { EXIT, type ExitCode, Failure, formatFailure } from "./failure.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   events,
   actors,
   metrics,
+  repl,
 ];
 
 async function main(): Promise<ExitCode> {

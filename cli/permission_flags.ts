@@ -72,11 +72,13 @@ export function nodeFlags(options: FlagOptions): string[] {
 
 export interface DoorFlagOptions {
   readonly doors: readonly Door[];
+  /** Files that the command keeps for itself. */
+  readonly kept?: readonly string[];
   readonly realPath: (path: string) => string;
 }
 
 /** A command that asks nodes opens their doors and reads files, and that is all. */
-export function doorFlags({ doors, realPath }: DoorFlagOptions): string[] {
+export function doorFlags({ doors, kept = [], realPath }: DoorFlagOptions): string[] {
   const sockets = doors.flatMap((door) => door.kind === "unix" ? [door.path] : []);
   const hosts = doors.flatMap((door) => door.kind === "http" ? [doorText(door).slice("http://".length)] : []);
   const network = [...hosts, ...sockets.flatMap((path) => [`unix:${path}`, `unix:${realPath(path)}`])];
@@ -84,7 +86,7 @@ export function doorFlags({ doors, realPath }: DoorFlagOptions): string[] {
     "--allow-read",
     ...(network.length === 0 ? [] : [`--allow-net=${[...new Set(network)].map(escaped).join(",")}`]),
     // Deno takes connecting to a socket for writing to its file.
-    ...(sockets.length === 0 ? [] : [listFlag("write", sockets, { realPath })]),
+    ...(sockets.length + kept.length === 0 ? [] : [listFlag("write", [...sockets, ...kept], { realPath })]),
     "--ignore-env",
     `--allow-env=${ENVIRONMENT.join(",")}`,
   ];
@@ -102,7 +104,8 @@ function networkOf(config: ClusterConfig, { node, stateDir }: FlagOptions): stri
     const host = address.host.includes(":") ? `[${address.host}]` : address.host;
     return address.port === 0 ? host : `${host}:${address.port}`;
   });
-  return [...new Set([...names, `unix:${join(stateDir, "admin.sock")}`])];
+  const sockets = ["admin.sock", "repl.sock"].map((name) => `unix:${join(stateDir, name)}`);
+  return [...new Set([...names, ...sockets])];
 }
 
 function listFlag(

@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "../config/load_config.ts";
 import { Failure } from "./failure.ts";
 import { doorFlags, nodeFlags } from "./permission_flags.ts";
-import { type Door, stateDirOf, targetsOf } from "./target.ts";
+import { type Door, REPL_SOCKET, stateDirOf, targetsOf } from "./target.ts";
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
@@ -33,6 +33,7 @@ function given(name: keyof typeof values): string | undefined {
 }
 
 function flags(): string[] {
+  if (positionals[0] === "repl") return replFlags();
   if (positionals[0] !== "node") return doorFlags({ doors: doors(), realPath });
   const file = resolve(given("config") ?? process.env["HOLDFAST_CONFIG"] ?? "cluster.yaml");
   const outcome = loadConfig(file);
@@ -44,6 +45,18 @@ function flags(): string[] {
     file,
     stateDir: resolve(given("state") ?? stateDirOf(file, node)),
     notify: (process.env["NOTIFY_SOCKET"] ?? "") !== "",
+    realPath,
+  });
+}
+
+/** The shell opens the socket beside the admin socket, and keeps its history beside the nodes' states. */
+function replFlags(): string[] {
+  const sockets = doors().flatMap((door) => door.kind === "unix" ? [door.path] : []);
+  const repl = sockets.map((path) => join(dirname(path), REPL_SOCKET));
+  const file = resolve(given("config") ?? process.env["HOLDFAST_CONFIG"] ?? "cluster.yaml");
+  return doorFlags({
+    doors: [...new Set([...sockets, ...repl])].map((path) => ({ kind: "unix", path })),
+    kept: [join(dirname(file), ".holdfast", "repl_history")],
     realPath,
   });
 }

@@ -23,10 +23,22 @@ export interface Target {
 }
 
 export const ADMIN_SOCKET = "admin.sock";
+export const REPL_SOCKET = "repl.sock";
 
 /** `<folder of the configuration>/.holdfast/<node>` unless a person says otherwise. */
 export function stateDirOf(configFile: string, node: string): string {
   return join(dirname(configFile), ".holdfast", node);
+}
+
+/** The shell's socket: of a node of this configuration, or beside the admin socket that `--admin` names. */
+export function replSocketOf(nodeOrAdmin: string, configFile?: string): string {
+  if (configFile !== undefined) return join(stateDirOf(configFile, nodeOrAdmin), REPL_SOCKET);
+  const door = parseDoor(nodeOrAdmin);
+  if (door.kind === "unix") return door.path.replace(/admin\.sock$/, REPL_SOCKET);
+  throw new Failure(`attach to ${nodeOrAdmin}: a shell goes through the node's own socket`, {
+    exitCode: EXIT.usage,
+    remedy: `on the node's host: --admin unix:STATE/${REPL_SOCKET}`,
+  });
 }
 
 export function doorText(door: Door): string {

@@ -61,6 +61,8 @@ export interface ActorSystem {
   peek(path: string): unknown;
   /** Shows each message before it is received, until `caps` are reached or the answered function is called. */
   trace(path: string, caps: TraceCaps, sink: (entry: TraceEntry) => void): () => void;
+  /** Whoever is at `path` now, for doors: its messages are its own, and only it knows their type. */
+  refAt(path: string): Ref<unknown> | undefined;
   /** Like kill -9; its supervisor acts. False when nobody runs at `path`. */
   kill(path: string): boolean;
   /** Stops the root actors in reverse order of start; bounded by their `shutdownMs`. Callable twice. */
@@ -146,6 +148,10 @@ export class System implements ActorSystem {
     if (cell === undefined) return () => {};
     const tracer = new Tracer(cell, caps, sink);
     return () => tracer.disarm();
+  }
+
+  refAt(path: string): Ref<unknown> | undefined {
+    return this.cellAt(path);
   }
 
   kill(path: string): boolean {

@@ -17,6 +17,7 @@ import type { FileLock } from "../../volume/file_lock.ts";
 import { fileDeviceOpener } from "../../volume/open_file_device.ts";
 import { openHttpDoors } from "../admin/http_server.ts";
 import { type PageFiles, withPage } from "../admin/page_door.ts";
+import { openReplDoor } from "../admin/repl_door.ts";
 import { systemEventFiles } from "../events/event_files.ts";
 import { buildNode, type BuiltNode, type ReadyNode } from "./build.ts";
 import { mintIncarnation } from "./parts.ts";
@@ -76,6 +77,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     stateDir,
     openHttpDoors: (handler, addresses) =>
       openHttpDoors(page === undefined ? handler : withPage(handler, page), addresses),
+    openReplDoor,
   }, { config, node, incarnation, version: packageVersion(), runtime: runtimeName() });
   const outcome = await built.ready();
   if (!outcome.ok) {

@@ -17,6 +17,7 @@ import type { TargetMessage, TargetStatus } from "../target/messages.ts";
 import { named } from "./actor_names.ts";
 import { insights } from "./insights.ts";
 import type { NodeParts } from "./parts.ts";
+import { type ReplPaths, replSessions } from "./repl_wiring.ts";
 
 /** An actor that has not answered a question by then is reported as silent. */
 const QUESTION_MS = 2_000;
@@ -238,8 +239,29 @@ function doorsOf(parts: NodeParts, environment: () => AdminEnvironment): () => P
       askNode(parts, { to, question, deadlineMs });
     const handler = createHttpApp({ environment: environment(), command, ask });
     const outcome = await world.openHttpDoors(handler, doorAddresses(parts));
-    if (outcome.ok) open = outcome.door;
-    return outcome;
+    if (!outcome.ok) return outcome;
+    open = await withRepl(parts, outcome.door, { environment: environment(), command, ask });
+    return { ok: true, door: open };
+  };
+}
+
+/** The shell's door opens and closes with the others; a node whose path is too long for it does without. */
+async function withRepl(parts: NodeParts, door: OpenDoor, paths: ReplPaths): Promise<OpenDoor> {
+  const { world } = parts;
+  const path = `${world.stateDir}/repl.sock`;
+  if (world.openReplDoor === undefined) return door;
+  const opened = new TextEncoder().encode(path).length > UNIX_PATH_BYTES_MAX
+    ? { ok: false, detail: "the path is too long" } as const
+    : await world.openReplDoor(path, replSessions(parts, paths));
+  if (!opened.ok) {
+    world.system.log.warn("repl_socket_left_out", { path, cause: opened.detail });
+    return door;
+  }
+  return {
+    addresses: door.addresses,
+    close: async () => {
+      await Promise.all([door.close(), opened.door.close()]);
+    },
   };
 }
 

@@ -9,6 +9,8 @@ import type { GroupStore } from "../../volume/group_store.ts";
 import type { GroupStoreOptions } from "../../volume/open_group_store.ts";
 import type { HttpHandler } from "../admin/http_app.ts";
 import type { DoorAddress, DoorOutcome } from "../admin/http_server.ts";
+import type { ReplDoorOutcome } from "../admin/repl_door.ts";
+import type { ReplSession } from "../admin/repl_session.ts";
 import type { EventFiles } from "../events/event_files.ts";
 
 export interface NodeWorld {
@@ -25,6 +27,8 @@ export interface NodeWorld {
   readonly openHttpDoors:
     | ((handler: HttpHandler, addresses: readonly DoorAddress[]) => Promise<DoorOutcome>)
     | null;
+  /** The shell's socket; a node without it is attached to by nobody. */
+  readonly openReplDoor?: (path: string, attach: () => ReplSession) => Promise<ReplDoorOutcome>;
   /** The simulator looks at the marks of a replica through it; a real node has nobody who does. */
   readonly storeOpened?: (group: string, store: GroupStore) => void;
   /** Small regions and few hot ones, so that a small simulated volume has what a large one has. Default: by size. */
