@@ -36,6 +36,8 @@ class Stage {
   stored: Uint8Array | null = null;
   storeFailure: string | null = null;
   facts = EMPTY;
+  /** The replica's disk must not be opened. */
+  refused = false;
   ref: Ref<FailoverMessage>;
 
   constructor() {
@@ -65,7 +67,8 @@ class Stage {
       send: () => false,
       peers: () => [],
       openVote: async () => ({ ok: true, file: file() }),
-      seal: (_group, _number, reply) => reply.reply({ ok: true, facts: this.facts }),
+      seal: (_group, _number, reply) =>
+        reply.reply(this.refused ? { ok: false, reason: "no disk" } : { ok: true, facts: this.facts }),
       becomeSource: (group, opening) => {
         this.openings.push(opening);
         this.facts = {
@@ -134,14 +137,16 @@ test("failover actor: a group of one replica is born, with the vote durable befo
 
 test("failover actor: a replica whose disk was refused blocks the group with the disk's own cause and remedy", async () => {
   const stage = new Stage();
+  stage.refused = true;
   await stage.pass(10);
   const refused = { cause: "alpha/data.img: it is a directory", remedy: "name a file inside it" };
   stage.ref.tell({ kind: "replica_refused", group: "db", ...refused });
   await stage.pass(1_000);
   const { state, cause, remedy } = await stage.status();
   assert.deepEqual({ state, cause, remedy }, { state: "blocked", ...refused });
+  stage.refused = false;
   stage.ref.tell({ kind: "replica_facts", group: "db", facts: stage.facts });
-  await stage.pass(1_000);
+  await stage.pass(5_000);
   assert.equal((await stage.status()).state, "in_service", "mended, it goes on");
 });
 
