@@ -176,8 +176,10 @@ export class TargetSession {
       [{ offset: frame.offset, length: frame.span }],
       this.#host.guard((outcome) => {
         frame.heating = false;
-        if (outcome !== null) this.#host.diskFailed(outcome);
-        else if (this.#phase === "ended") log.unpin(frame.offset, frame.span);
+        if (outcome !== null) {
+          this.#host.diskFailed(outcome);
+          this.#end(`cannot keep the intent of seq ${frame.seq}: ${outcome.detail}`);
+        } else if (this.#phase === "ended") log.unpin(frame.offset, frame.span);
         else frame.pinned = true;
         this.#finish();
         this.#work();
