@@ -28,9 +28,7 @@ export function isUnfinished(code: string): boolean {
     compiled(keptInScope(code));
     return false;
   } catch (error) {
-    return error instanceof SyntaxError &&
-      /Unexpected end of input|Unterminated template|missing \) after argument list/.test(error.message) &&
-      openBrackets(code) > 0;
+    return error instanceof SyntaxError && openBrackets(code) > 0;
   }
 }
 
