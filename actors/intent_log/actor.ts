@@ -52,6 +52,12 @@ export function intentLogActor(
   };
 }
 
+const BUSY: StoreAnswer = {
+  ok: false,
+  cause: "the disks are still at work for whoever had them before",
+  remedy: "wait a moment and ask again",
+};
+
 class IntentLogActor implements Behavior<IntentLogMessage> {
   readonly #context: ActorContext<IntentLogMessage>;
   readonly #group: string;
@@ -77,10 +83,9 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
   receive(message: IntentLogMessage): void {
     switch (message.kind) {
       case "store_requested":
-        if (this.#state.kind === "opening" && this.#waiting.length < WAITING_MAX) {
-          this.#waiting.push(message.reply);
-        } else message.reply.reply(this.#answer());
-        return;
+        return this.#storeRequested(message.reply);
+      case "settled":
+        return this.#tellWaiting();
       case "status_requested":
         message.reply.reply(this.#status());
         return;
@@ -104,10 +109,24 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
     }
   }
 
+  /** The store is lent when it is open and at rest: nothing of a former borrower may land behind the next one's back. */
+  #storeRequested(reply: ReplyTo<StoreAnswer>): void {
+    const state = this.#state;
+    const rests = state.kind === "refused" || (state.kind === "open" && !state.lent.busy);
+    if (rests || this.#waiting.length >= WAITING_MAX) {
+      reply.reply(this.#answer());
+      return;
+    }
+    this.#waiting.push(reply);
+    if (state.kind !== "open" || this.#waiting.length > 1) return;
+    this.#context.pipe(state.lent.settled(), () => ({ kind: "settled" }), () => ({ kind: "settled" }));
+  }
+
   async stopping(_reason: StopReason): Promise<void> {
     if (this.#state.kind !== "open") return;
     const { store, lent } = this.#state;
     lent.close();
+    await lent.settled();
     // What stands in memory only is certain now that nobody writes any more: recorded, the next start is exact.
     const flushed = lent.failure === null ? await store.flush() : lent.failure;
     if (flushed === null && store.view().disk !== "inconsistent" && store.view().groupId !== null) {
@@ -144,6 +163,7 @@ class IntentLogActor implements Behavior<IntentLogMessage> {
   #answer(): StoreAnswer {
     switch (this.#state.kind) {
       case "open":
+        if (this.#state.lent.busy) return BUSY;
         // Lent to one at a time: whoever had it before is dead, and may have been killed in the middle of a write.
         for (const { intentLog } of this.#state.store.volumes) intentLog.takeOver();
         return { ok: true, store: this.#state.lent };

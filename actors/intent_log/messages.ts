@@ -70,4 +70,6 @@ export type IntentLogMessage =
     readonly reply: ReplyTo<readonly VolumeHeat[] | null>;
   }
   | { readonly kind: "opened"; readonly store: GroupStore }
+  /** What the former borrower had asked of the disks is done. */
+  | { readonly kind: "settled" }
   | { readonly kind: "refused"; readonly cause: string; readonly remedy: string };

@@ -8,10 +8,12 @@
 import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
 import type { GroupStore, GroupView, SuperblockChange, VolumeStore } from "../../volume/group_store.ts";
 import type { Position } from "../../protocol/position.ts";
+import { LentVolume } from "./lent_volume.ts";
 import type { ReplicaStore } from "./messages.ts";
 
 export class LentStore implements ReplicaStore {
   readonly #store: GroupStore;
+  readonly #volumes: readonly LentVolume[];
   readonly #onFailure: (failure: DiskFailure) => void;
   readonly #now: () => number;
   #generation: number;
@@ -24,6 +26,7 @@ export class LentStore implements ReplicaStore {
 
   constructor(options: { store: GroupStore; onFailure: (failure: DiskFailure) => void; now: () => number }) {
     this.#store = options.store;
+    this.#volumes = options.store.volumes.map((volume) => new LentVolume(volume));
     this.#onFailure = options.onFailure;
     this.#now = options.now;
     const view = options.store.view();
@@ -33,7 +36,7 @@ export class LentStore implements ReplicaStore {
   }
 
   get volumes(): readonly VolumeStore[] {
-    return this.#store.volumes;
+    return this.#volumes;
   }
   get position(): Position {
     return { generation: this.#generation, seq: this.#seq };
@@ -50,6 +53,15 @@ export class LentStore implements ReplicaStore {
   get waitingSince(): number | null {
     for (const { since } of this.#waiting) return since;
     return null;
+  }
+
+  /** Something that a borrower asked of a disk is under way. */
+  get busy(): boolean {
+    return this.#volumes.some(({ device }) => device.busy);
+  }
+
+  async settled(): Promise<void> {
+    while (this.busy) await Promise.all(this.#volumes.map(({ device }) => device.settled()));
   }
 
   view(): GroupView {

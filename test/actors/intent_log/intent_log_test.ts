@@ -143,6 +143,24 @@ test("intent log actor: I9: a commit under way when its borrower dies pins nothi
   assert.equal(heated, 32);
 });
 
+test("intent log actor: I4: the store is lent again only when no write of the former borrower is under way", async () => {
+  const here = await stage();
+  const dead = (await borrowed(here)).volumes[0];
+  let land = () => {};
+  const disk = here.shelf.disks.get("/v");
+  assert.ok(disk !== undefined);
+  disk.later = (work) => land = work;
+  const written = dead?.device.write(0, new Uint8Array(512).fill(1));
+  let answer: StoreAnswer | null = null;
+  here.actor.tell({ kind: "store_requested", reply: { reply: (given) => answer = given } });
+  await here.world.advanceAwaiting(100);
+  assert.equal(answer, null, "a write is under way");
+  land();
+  await written;
+  await here.world.advanceAwaiting(1);
+  assert.equal((answer as StoreAnswer | null)?.ok, true);
+});
+
 test("intent log actor: stopped in good order, it records the position that stood in memory only", async () => {
   const shelf = new MemoryShelf();
   const first = await stage(shelf);
