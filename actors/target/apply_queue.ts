@@ -135,3 +135,9 @@ export class ApplyQueue {
 function bytesOf(message: LegToTarget): number {
   return message.kind === "marks" ? message.runs.byteLength : 0;
 }
+
+/** How many slots of the hot set its pin takes. */
+export function hotRegionsOf(frame: WaitingFrame, hotRegionBytes: number): number {
+  const last = Math.floor((frame.offset + frame.span - 1) / hotRegionBytes);
+  return last - Math.floor(frame.offset / hotRegionBytes) + 1;
+}

@@ -35,7 +35,7 @@ import { ForeignMarks } from "./foreign_marks.ts";
 import type { TargetSessionHost } from "./target_session_host.ts";
 import { differenceOf } from "./same_volumes.ts";
 import { closeWindow, openWindow } from "./window_record.ts";
-import { ApplyQueue, type Waiting, type WaitingFrame } from "./apply_queue.ts";
+import { ApplyQueue, hotRegionsOf, type Waiting, type WaitingFrame } from "./apply_queue.ts";
 
 /** Applied and not yet stable: beyond this the session flushes without being told to, so that marks and memory clear. */
 const UNSTABLE_BYTES_MAX = 64 * 1024 * 1024;
@@ -53,6 +53,8 @@ export class TargetSession {
   #verdict: RejoinVerdict | null = null;
   #generation = 0;
   #lastSeq = 0;
+  /** Where the stream was when this session caught up: what was written before it has no seq of its own any more. */
+  #caughtUpSeq = 0;
   /** Hot regions that the waiting frames have pinned or asked for. */
   #pins = 0;
   readonly #pinsMax: number;
@@ -415,6 +417,7 @@ export class TargetSession {
       }
       this.#phase = "replicating";
       this.#lastSeq = seq;
+      this.#caughtUpSeq = seq;
       this.#stableFrame = this.#appliedFrame;
       this.#send({ kind: "up_to_date", seq });
       this.#postAck();
@@ -431,7 +434,7 @@ export class TargetSession {
   #report(stable: readonly (readonly [string, number])[]): void {
     if (this.#phase !== "replicating") return;
     for (const [node, seq] of stable) {
-      if (node === this.#host.self) continue;
+      if (node === this.#host.self || seq < this.#caughtUpSeq) continue;
       for (const { intentLog } of this.#store.volumes) {
         if (intentLog.peers.includes(node)) intentLog.clearAllUpTo(node, Math.min(seq, this.#lastSeq));
       }
@@ -491,9 +494,4 @@ export class TargetSession {
   #volume(index: number): VolumeStore | undefined {
     return this.#store.volumes[index];
   }
-}
-
-function hotRegionsOf(frame: WaitingFrame, hotRegionBytes: number): number {
-  const last = Math.floor((frame.offset + frame.span - 1) / hotRegionBytes);
-  return last - Math.floor(frame.offset / hotRegionBytes) + 1;
 }
