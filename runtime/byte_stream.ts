@@ -43,6 +43,8 @@ export interface StreamReceiver {
 export interface ByteStream {
   /** For people and logs, e.g. `tcp://127.0.0.1:7401`. */
   readonly remoteAddress: string;
+  /** The names that the other side has proven to own, by its certificate; absent where nothing is proven. */
+  readonly provenNames?: readonly string[] | undefined;
   /** Bytes accepted by `send` and not yet handed to the kernel. */
   readonly queuedBytes: number;
   /** Exactly once, before anything is read. */

@@ -1,5 +1,5 @@
 /**
- * Pure: addresses as people write them, `tcp://127.0.0.1:7401`, `tcp://[::1]:7401`, `unix:path/to.sock`,
+ * Pure: addresses as people write them, `tcp://127.0.0.1:7401`, `tls://[::1]:7401`, `unix:path/to.sock`,
  * `memory://alpha`.
  *
  * The scheme decides the transport. There are no defaults for host or port, because an address with half of it
@@ -15,6 +15,13 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+/** TCP with a certificate shown by each side (tls.ts). */
+export interface TlsAddress {
+  readonly scheme: "tls";
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface UnixAddress {
   readonly scheme: "unix";
   readonly path: string;
@@ -26,7 +33,7 @@ export interface MemoryAddress {
   readonly name: string;
 }
 
-export type TransportAddress = TcpAddress | UnixAddress | MemoryAddress;
+export type TransportAddress = TcpAddress | TlsAddress | UnixAddress | MemoryAddress;
 
 /** `message` is for people: "Cannot use address …: … (try: …)". */
 export interface AddressRefusal {
@@ -44,7 +51,8 @@ const LOOPBACK_IPV4 = /^127(\.\d{1,3}){3}$/;
 
 /** An address, or a refusal that names what is wrong and how to write it. */
 export function parseAddress(text: string): TransportAddress | AddressRefusal {
-  if (text.startsWith("tcp://")) return parseTcp(text, text.slice("tcp://".length));
+  if (text.startsWith("tcp://")) return parseHostAndPort(text, "tcp");
+  if (text.startsWith("tls://")) return parseHostAndPort(text, "tls");
   if (text.startsWith("unix:")) return parseUnix(text, text.slice("unix:".length));
   if (text.startsWith("memory://")) return parseMemory(text, text.slice("memory://".length));
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(text)?.[1];
@@ -57,7 +65,10 @@ export function parseAddress(text: string): TransportAddress | AddressRefusal {
 export function formatAddress(address: TransportAddress): string {
   switch (address.scheme) {
     case "tcp":
-      return `tcp://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+    case "tls":
+      return `${address.scheme}://${
+        address.host.includes(":") ? `[${address.host}]` : address.host
+      }:${address.port}`;
     case "unix":
       return `unix:${address.path}`;
     case "memory":
@@ -67,7 +78,7 @@ export function formatAddress(address: TransportAddress): string {
 
 /** True when what is sent there never leaves this host. A name counts only if it is `localhost`. */
 export function isLoopback(address: TransportAddress): boolean {
-  if (address.scheme !== "tcp") return true;
+  if (address.scheme !== "tcp" && address.scheme !== "tls") return true;
   return address.host === "localhost" || address.host === "::1" || LOOPBACK_IPV4.test(address.host);
 }
 
@@ -75,30 +86,31 @@ export function isAddressRefusal(outcome: TransportAddress | AddressRefusal): ou
   return "kind" in outcome;
 }
 
-function parseTcp(text: string, rest: string): TransportAddress | AddressRefusal {
+function parseHostAndPort(text: string, scheme: "tcp" | "tls"): TransportAddress | AddressRefusal {
+  const rest = text.slice(`${scheme}://`.length);
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(rest);
   if (match === null) {
     return /^[^[]*:.*:/.test(rest)
-      ? refusal(text, "an IPv6 address stands in brackets", "tcp://[::1]:7401")
-      : refusal(text, "it is not host:port", "tcp://127.0.0.1:7401");
+      ? refusal(text, "an IPv6 address stands in brackets", `${scheme}://[::1]:7401`)
+      : refusal(text, "it is not host:port", `${scheme}://127.0.0.1:7401`);
   }
   const [, bracketed, plain] = match;
   const host = bracketed ?? plain ?? "";
   const port = Number(match[3]);
-  if (host === "") return refusal(text, "the host is missing", `tcp://127.0.0.1:${port}`);
+  if (host === "") return refusal(text, "the host is missing", `${scheme}://127.0.0.1:${port}`);
   if (port > 65_535) {
-    return refusal(text, `port ${port} is above 65535`, `tcp://${plain ?? `[${host}]`}:7401`);
+    return refusal(text, `port ${port} is above 65535`, `${scheme}://${plain ?? `[${host}]`}:7401`);
   }
   if (bracketed !== undefined && (!IPV6.test(host) || !host.includes(":"))) {
-    return refusal(text, `"${host}" is not an IPv6 address`, "tcp://[::1]:7401");
+    return refusal(text, `"${host}" is not an IPv6 address`, `${scheme}://[::1]:7401`);
   }
   if (plain !== undefined && (!HOST_NAME.test(host) || host.length > 253)) {
-    return refusal(text, `"${host}" is not a host name`, "tcp://127.0.0.1:7401");
+    return refusal(text, `"${host}" is not a host name`, `${scheme}://127.0.0.1:7401`);
   }
   if (/^\d+(\.\d+)*$/.test(host) && !isIpv4(host)) {
-    return refusal(text, `"${host}" is not an IPv4 address`, "tcp://127.0.0.1:7401");
+    return refusal(text, `"${host}" is not an IPv4 address`, `${scheme}://127.0.0.1:7401`);
   }
-  return { scheme: "tcp", host, port };
+  return { scheme, host, port };
 }
 
 function isIpv4(host: string): boolean {

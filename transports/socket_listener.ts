@@ -68,7 +68,8 @@ function closeServer(server: net.Server): Promise<void> {
   return new Promise((resolve) => server.listening ? server.close(() => resolve()) : resolve());
 }
 
-function listenFailure(plan: ListenPlan, error: Error): ListenFailure {
+/** The failure that an error of `listen` means. */
+export function listenFailure(plan: Pick<ListenPlan, "address" | "remedies">, error: Error): ListenFailure {
   const kind = KIND_BY_CODE[errorCode(error)] ?? "failed";
   const remedy = plan.remedies[kind] ?? "another address";
   return { kind, detail: `Cannot listen on ${plan.address}: ${error.message} (try: ${remedy})` };

@@ -5,7 +5,8 @@
  * each read, also when reading has just been stopped, so a stopped stream lends a small spill of its own instead:
  * the first read after `resume()` lands there and is copied, at most 16 KiB per stop. An accepted socket was made
  * without `onread`, hence its handle is taken out of it (it was never started, `pauseOnConnect`) and wrapped anew.
- * Rejected: `data` events (one fresh buffer and one copy per read), and `Deno.Conn` under Deno (a second
+ * A socket that is secured by TLS has no handle to read from: its chunks become the spill instead (tls_reading.ts).
+ * Rejected: `data` events for all (one fresh buffer and one copy per read), and `Deno.Conn` under Deno (a second
  * implementation for no gain: measured equal).
  *
  * Writing: all that a turn queued goes out in a microtask at its end as one gathered write, and at most one write is
@@ -17,12 +18,14 @@
  * (EPIPE), so the end is a `reset` there, and what did not fit into the kernel is lost.
  */
 import net from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { ByteStream, StreamEnd, StreamReceiver } from "../runtime/byte_stream.ts";
 import { invariant } from "../runtime/invariant.ts";
 import { type Slab, SlabPool } from "../runtime/slab.ts";
 import { type Batch, OutgoingQueue, STAGING_BYTES } from "./outgoing_queue.ts";
 import { endOfError } from "./stream_end.ts";
 import { HIGH_WATER_BYTES, LINGER_MS, LOW_WATER_BYTES } from "./stream_limits.ts";
+import { TlsReading } from "./tls_reading.ts";
 
 const SPILL_BYTES = 16 * 1024;
 const KEEP_ALIVE_DELAY_MS = 10_000;
@@ -39,7 +42,10 @@ interface AcceptedSocket {
 
 export class SocketStream implements ByteStream {
   readonly remoteAddress: string;
+  readonly provenNames: readonly string[] | undefined;
   readonly #socket: net.Socket;
+  /** What is stopped and resumed: the socket's own reading, or that of TLS. */
+  readonly #reading: { stop(): void; resume(): void };
   readonly #queue = new OutgoingQueue();
   readonly #onClosed: () => void;
   /** Where the next read lands. */
@@ -64,25 +70,31 @@ export class SocketStream implements ByteStream {
   #end: StreamEnd | null = null;
   #lingerTimer: ReturnType<typeof setTimeout> | null = null;
 
-  /** @param options.accepted a socket that was accepted paused and never started; its handle moves into this stream */
-  constructor(options: { remoteAddress: string; accepted?: net.Socket; onClosed?: () => void }) {
+  /**
+   * @param options.accepted a socket that was accepted paused and never started; its handle moves into this stream
+   * @param options.secured an open TLS socket with half-open ends, and whom the other side proved to be
+   */
+  constructor(options: {
+    remoteAddress: string;
+    accepted?: net.Socket;
+    secured?: { readonly socket: TLSSocket; readonly provenNames: readonly string[] };
+    onClosed?: () => void;
+  }) {
+    const { accepted, secured } = options;
     this.remoteAddress = options.remoteAddress;
+    this.provenNames = secured?.provenNames;
     this.#onClosed = options.onClosed ?? (() => {});
-    this.#spill = new Uint8Array(SPILL_BYTES);
+    this.#spill = new Uint8Array(secured === undefined ? SPILL_BYTES : 0);
     this.#lent = this.#spill;
-    this.#open = options.accepted !== undefined;
-    const socketOptions: SocketOptions = {
-      allowHalfOpen: true,
-      manualStart: true,
-      onread: { buffer: () => this.#lent, callback: (length) => this.#took(length) },
-    };
-    if (options.accepted !== undefined) socketOptions.handle = detachHandle(options.accepted);
-    this.#socket = new net.Socket(socketOptions as net.SocketConstructorOpts);
-    this.#socket.pause();
-    this.#socket.on("end", () => this.#peerEnded());
+    this.#open = accepted !== undefined || secured !== undefined;
+    this.#socket = secured?.socket ?? this.#plainSocket(accepted);
+    this.#reading = secured === undefined ? this.#plainReading() : new TlsReading(secured.socket, {
+      chunk: (bytes) => this.#tookChunk(bytes),
+      ended: () => this.#peerEnded(),
+    });
     this.#socket.on("error", (error) => this.#failed(error));
     this.#socket.on("close", () => this.#socketClosed());
-    if (options.accepted !== undefined) this.#configure();
+    if (this.#open) this.#configure();
   }
 
   /** An open stream to `target`, or why there is none. */
@@ -156,6 +168,24 @@ export class SocketStream implements ByteStream {
     this.#finish({ kind: "closed_here", detail: `${this.remoteAddress}: ${reason}` });
   }
 
+  /** One that reads into what is lent, over the handle of `accepted` or, to be connected, over none. */
+  #plainSocket(accepted: net.Socket | undefined): net.Socket {
+    const options: SocketOptions = {
+      allowHalfOpen: true,
+      manualStart: true,
+      onread: { buffer: () => this.#lent, callback: (length) => this.#took(length) },
+    };
+    if (accepted !== undefined) options.handle = detachHandle(accepted);
+    return new net.Socket(options as net.SocketConstructorOpts);
+  }
+
+  #plainReading(): { stop(): void; resume(): void } {
+    this.#socket.pause();
+    this.#socket.on("end", () => this.#peerEnded());
+    // It is stopped by what `onread` answers, and only ever resumed from here.
+    return { stop: () => {}, resume: () => void this.#socket.resume() };
+  }
+
   #configure(): void {
     this.#socket.setNoDelay(true);
     this.#socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
@@ -172,6 +202,15 @@ export class SocketStream implements ByteStream {
     }
     this.#receiver?.received(length);
     return this.#lendNext();
+  }
+
+  /** TLS put its bytes into a chunk of its own, which becomes the spill. */
+  #tookChunk(chunk: Uint8Array): void {
+    if (this.#over || this.#ending) return;
+    this.#spill = chunk;
+    this.#spilledFrom = 0;
+    this.#spilledTo = chunk.byteLength;
+    if (!this.#deliverSpilled()) this.#reading.stop();
   }
 
   /** Gives the spilled bytes away, as much as the receiver has space for; then lends space for the next read. */
@@ -213,7 +252,7 @@ export class SocketStream implements ByteStream {
     if (this.#over || this.#ending) return;
     this.#paused = false;
     this.#lent = this.#spill;
-    this.#socket.resume();
+    this.#reading.resume();
   }
 
   #peerEnded(): void {
@@ -286,7 +325,7 @@ export class SocketStream implements ByteStream {
         detail: `${this.remoteAddress}: could not be ended within ${LINGER_MS} ms`,
       });
     }, LINGER_MS);
-    this.#socket.resume();
+    this.#reading.resume();
     this.#postFlush();
   }
 

@@ -48,6 +48,8 @@ export interface ListenOptions {
 export interface ConnectOptions {
   /** From the call to the open stream; then the attempt ends as `timed_out`. */
   readonly timeoutMs: number;
+  /** Whom the caller wants. A transport that proves names refuses everybody else. */
+  readonly expectedName?: string;
 }
 
 export interface Transport {
