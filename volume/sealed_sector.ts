@@ -83,7 +83,7 @@ export function openSector(seal: Seal, from: Uint8Array, at = 0): SectorReading 
   const view = new DataView(sector.buffer, sector.byteOffset, SECTOR_BYTES);
   const magicFits = [0, 1, 2, 3].every((i) => sector[i] === seal.magic.charCodeAt(i));
   if (view.getUint32(CRC_AT, true) !== crc32(sector.subarray(0, CRC_AT))) {
-    return sector.every((byte) => byte === 0) ? { kind: "blank" } : { kind: "damaged", magicFits };
+    return isBlank(sector) ? { kind: "blank" } : { kind: "damaged", magicFits };
   }
   if (!magicFits) return { kind: "foreign", difference: "magic" };
   const formatVersion = view.getUint16(4, true);
@@ -101,4 +101,10 @@ export function openSector(seal: Seal, from: Uint8Array, at = 0): SectorReading 
     revision,
     payload: sector.subarray(PAYLOAD_AT, PAYLOAD_AT + used),
   };
+}
+
+/** A loop, since a file beside a disk is blank for the most part, and all of it is read at each start. */
+function isBlank(sector: Uint8Array): boolean {
+  for (let index = 0; index < SECTOR_BYTES; index += 1) if (sector[index] !== 0) return false;
+  return true;
 }
