@@ -11,10 +11,11 @@ import { Gates } from "./checkers/gates.ts";
 import { MarksCover } from "./checkers/marks_cover.ts";
 import { MembersHold } from "./checkers/members_hold.ts";
 import { Registers } from "./checkers/registers.ts";
+import { checkRecorded } from "./checkers/votes_recorded.ts";
 import { Faults } from "./faults/perform.ts";
 import { planFaults, type PlannedFault, type Profile } from "./faults/plan.ts";
 import { Coverage } from "./campaign/coverage.ts";
-import { Client, type ClientPlan } from "./workload/client.ts";
+import { Client, type ClientPlan, type Session } from "./workload/client.ts";
 import { SECTOR_BYTES } from "./workload/payload.ts";
 import { type ClusterPlan, configOf, planCluster } from "./world/cluster_plan.ts";
 import { Host } from "./world/host.ts";
@@ -143,8 +144,8 @@ class History {
     );
     for (let index = 0; index < count; index++) {
       const plan: ClientPlan = {
-        inFlightMax: 1 + random.uint32() % 6,
-        thinkMs: 5 + random.float() * 80,
+        inFlightMax: 1 + random.uint32() % 5,
+        thinkMs: 10 + random.float() * 120,
         places,
         sectorsMax,
         readShare: 0.1 + random.float() * 0.4,
@@ -162,13 +163,21 @@ class History {
           plan,
           random: random.fork(),
           watcher: {
-            attached: (session) => this.#gates.attached(session),
+            attached: (session) => this.#attached(session),
             completed: (session) => this.#gates.completed(session),
             written: (session, write, more) => this.#members.written(session, write, more),
             flushed: (session, covered) => this.#members.flushed(session, covered),
           },
         }),
       );
+    }
+  }
+
+  #attached(session: Session): void {
+    const before = this.#gates.generation;
+    this.#gates.attached(session);
+    if (session.generation > before) {
+      checkRecorded(this.#simulation, [...this.#hosts.values()], session.generation);
     }
   }
 

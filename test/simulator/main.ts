@@ -139,6 +139,7 @@ async function main(): Promise<number> {
       replay: { type: "string" },
       shrink: { type: "boolean", default: false },
       faults: { type: "string" },
+      "until-failure": { type: "boolean", default: false },
       job: { type: "boolean", default: false },
     },
   });
@@ -147,7 +148,7 @@ async function main(): Promise<number> {
   const seeds = wholeNumber("seeds", values.seeds, 200);
   if (values.job) {
     const step = wholeNumber("step", values.step, 1);
-    await runShare({ first, seeds, step, profiles }, tellOnOutput);
+    await runShare({ first, seeds, step, profiles, untilFailure: values["until-failure"] }, tellOnOutput);
     return 0;
   }
   if (values.replay !== undefined) {

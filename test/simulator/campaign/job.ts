@@ -14,6 +14,8 @@ export interface Share {
   readonly step: number;
   /** Taken in turn. */
   readonly profiles: readonly Profile[];
+  /** For mutants: one failure is enough. */
+  readonly untilFailure?: boolean;
 }
 
 const TELL_EVERY = 20;
@@ -26,7 +28,10 @@ export async function runShare(share: Share, tell: (line: JobLine) => void): Pro
     const outcome = await runHistory({ seed, profile });
     addTo(sum, tallyOf(outcome));
     if (outcome.violation !== null) {
-      tell({ kind: "failure", seed, profile, detail: outcome.violation.detail });
+      {
+        tell({ kind: "failure", seed, profile, detail: outcome.violation.detail });
+        if (share.untilFailure === true) return;
+      }
     }
     if ((index + 1) % TELL_EVERY === 0 || index + 1 === share.seeds) {
       tell({ kind: "tally", tally: sum });

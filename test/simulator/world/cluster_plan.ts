@@ -49,7 +49,7 @@ export function planCluster(random: SimulatedRandom): ClusterPlan {
   const small = random.uint32() % 3 > 0;
   return {
     modes: modes.map((mode, index) => ({ node: NODE_NAMES[index] ?? "alpha", mode })),
-    volumeBytes: random.uint32() % 4 === 0 ? 4 * 1024 * 1024 : 1024 * 1024,
+    volumeBytes: small ? 4 * 1024 * 1024 : 1024 * 1024,
     intervalMs: 100,
     leaseMs: 800,
     rates: modes.map(() => drifts ? 1 + (random.float() * 2 - 1) * DRIFT_MAX : 1),
@@ -57,7 +57,7 @@ export function planCluster(random: SimulatedRandom): ClusterPlan {
     diskFlushMs: slowDisks ? random.float() * 12 : 0,
     networkMs: farNodes ? { minMs: 2, maxMs: 20 } : { minMs: 0.05, maxMs: 0.5 },
     // Regions in which writes meet, and more hot ones than slots, so that they are evicted all the time.
-    geometry: small ? { regionBytes: 4096, hotRegionBytes: 16 * 1024, hotCapacity: 32 } : null,
+    geometry: small ? { regionBytes: 4096, hotRegionBytes: 64 * 1024, hotCapacity: 32 } : null,
     backlogBytes: random.uint32() % 3 === 0 ? 64 * 1024 : 4 * 1024 * 1024,
   };
 }

@@ -41,6 +41,7 @@ interface Process {
 
 export class Host {
   readonly name: string;
+  readonly diskPath: string;
   readonly shelf = new MemoryShelf();
   readonly weather: DiskWeather = { latencyMs: 0, flushMs: 0, stalledUntilMs: 0, error: null };
   /** Since it was last in sync, or the source itself, its disks lost what was not stable. */
@@ -68,6 +69,7 @@ export class Host {
     readonly watcher: HostWatcher;
   }) {
     this.name = options.name;
+    this.diskPath = `/disks/${options.name}/data.img`;
     this.#simulation = options.simulation;
     this.#network = options.network;
     this.#config = options.config;
@@ -83,10 +85,6 @@ export class Host {
   /** The data disk, once it was ever opened. */
   get disk(): MemoryDisk | undefined {
     return this.shelf.disks.get(this.diskPath);
-  }
-
-  get diskPath(): string {
-    return `/disks/${this.name}/data.img`;
   }
 
   start(): void {
