@@ -6,8 +6,11 @@ import process from "node:process";
 import manifest from "../package.json" with { type: "json" };
 import type { Command } from "./command.ts";
 import { actors } from "./commands/actors.ts";
+import { certCa, certIssue } from "./commands/cert.ts";
 import { check } from "./commands/check.ts";
+import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
+import { doctor } from "./commands/doctor.ts";
 import { events } from "./commands/events.ts";
 import { metrics } from "./commands/metrics.ts";
 import { mirrorPause, mirrorResume, mirrorResync } from "./commands/mirror.ts";
@@ -15,6 +18,8 @@ import { nodeStart } from "./commands/node_start.ts";
 import { repl } from "./commands/repl.ts";
 import { status } from "./commands/status.ts";
 import { switchover } from "./commands/switchover.ts";
+import { top } from "./commands/top.ts";
+import { why } from "./commands/why.ts";
 import { EXIT, type ExitCode, Failure, formatFailure } from "./failure.ts";
 import { runCommandLine } from "./grammar.ts";
 import { processTerminal } from "./terminal.ts";
@@ -24,7 +29,12 @@ const COMMANDS: readonly Command[] = [
   demo,
   nodeStart,
   check,
+  certCa,
+  certIssue,
   status,
+  why,
+  top,
+  doctor,
   mirrorPause,
   mirrorResume,
   mirrorResync,
@@ -33,6 +43,7 @@ const COMMANDS: readonly Command[] = [
   actors,
   metrics,
   repl,
+  completion(() => COMMANDS),
 ];
 
 async function main(): Promise<ExitCode> {

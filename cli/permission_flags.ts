@@ -74,11 +74,13 @@ export interface DoorFlagOptions {
   readonly doors: readonly Door[];
   /** Files that the command keeps for itself. */
   readonly kept?: readonly string[];
+  /** It looks how much room there is on file systems. */
+  readonly room?: boolean;
   readonly realPath: (path: string) => string;
 }
 
 /** A command that asks nodes opens their doors and reads files, and that is all. */
-export function doorFlags({ doors, kept = [], realPath }: DoorFlagOptions): string[] {
+export function doorFlags({ doors, kept = [], room = false, realPath }: DoorFlagOptions): string[] {
   const sockets = doors.flatMap((door) => door.kind === "unix" ? [door.path] : []);
   const hosts = doors.flatMap((door) => door.kind === "http" ? [doorText(door).slice("http://".length)] : []);
   const network = [...hosts, ...sockets.flatMap((path) => [`unix:${path}`, `unix:${realPath(path)}`])];
@@ -87,6 +89,7 @@ export function doorFlags({ doors, kept = [], realPath }: DoorFlagOptions): stri
     ...(network.length === 0 ? [] : [`--allow-net=${[...new Set(network)].map(escaped).join(",")}`]),
     // Deno takes connecting to a socket for writing to its file.
     ...(sockets.length + kept.length === 0 ? [] : [listFlag("write", [...sockets, ...kept], { realPath })]),
+    ...(room ? ["--allow-sys=statfs"] : []),
     "--ignore-env",
     `--allow-env=${ENVIRONMENT.join(",")}`,
   ];

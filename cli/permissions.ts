@@ -34,7 +34,9 @@ function given(name: keyof typeof values): string | undefined {
 
 function flags(): string[] {
   if (positionals[0] === "repl") return replFlags();
-  if (positionals[0] !== "node") return doorFlags({ doors: doors(), realPath });
+  if (positionals[0] !== "node") {
+    return doorFlags({ doors: doors(), room: positionals[0] === "doctor", realPath });
+  }
   const file = resolve(given("config") ?? process.env["HOLDFAST_CONFIG"] ?? "cluster.yaml");
   const outcome = loadConfig(file);
   const node = given("node") ?? "";
