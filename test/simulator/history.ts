@@ -27,6 +27,8 @@ export interface HistoryOptions {
   readonly trace?: boolean;
   /** Instead of those that the seed draws: for shrinking, and for scenarios. */
   readonly faults?: readonly PlannedFault[];
+  /** Instead of the one that the seed draws: for scenarios. */
+  readonly cluster?: ClusterPlan;
 }
 
 export interface HistoryOutcome {
@@ -44,6 +46,8 @@ export interface HistoryOutcome {
 }
 
 const LOOK_EVERY_MS = 150;
+/** In a scenario all faults have their time before they are mended. */
+const CALM_MS = 400;
 /** I10's bound. Far above what any wait of the product adds up to, and still soon for a person. */
 const CONVERGE_MS = 60_000;
 /** The first source, born by empty nodes. */
@@ -76,10 +80,15 @@ class History {
   constructor(options: HistoryOptions) {
     this.#options = options;
     const dice = new SimulatedRandom(options.seed);
-    this.#plan = planCluster(dice.fork());
+    const planned = planCluster(dice.fork());
+    this.#plan = options.cluster ?? planned;
     const drawn = planFaults(dice.fork(), this.#plan, options.profile);
     this.#planned = options.faults ?? drawn.faults;
-    this.#endMs = drawn.endMs;
+    const lastMs = Math.max(
+      0,
+      ...this.#planned.map(({ atMs, fault }) => atMs + ("forMs" in fault ? fault.forMs : 0)),
+    );
+    this.#endMs = options.cluster === undefined ? drawn.endMs : lastMs + CALM_MS;
     const simulation = this.#simulation = new Simulation({
       seed: dice.uint32(),
       trace: options.trace === true,

@@ -2,7 +2,7 @@
  * `npm run simulate`: a campaign of histories, or one of them again.
  *
  *   npm run simulate -- --seeds 1000 [--first 1] [--jobs 2] [--profile all|swarm|network|disk|failover|resync]
- *   npm run simulate -- --replay 42 --profile swarm [--shrink] [--faults FILE]
+ *   npm run simulate -- --replay 42 --profile swarm [--shrink] [--faults FILE of test/scenarios]
  *
  * Exit 0 only if every history was clean; the last line is the summary.
  */
@@ -15,8 +15,9 @@ import { runJob } from "./campaign/run_jobs.ts";
 import { shrink } from "./campaign/shrink.ts";
 import { addTo, describeTally, emptyTally } from "./campaign/tally.ts";
 import { type Profile, PROFILES } from "./faults/plan.ts";
-import { formatFault, parseFault } from "./faults/text.ts";
+import { formatFault } from "./faults/text.ts";
 import { runHistory } from "./history.ts";
+import { parseScenario } from "./scenario.ts";
 
 const PROGRESS_MS = 10_000;
 /** Failures that are shrunk by themselves: each costs some dozens of histories. */
@@ -59,13 +60,14 @@ async function replay(
   options: { seed: number; profile: Profile; shrinks: boolean; file: string | undefined },
 ): Promise<number> {
   const { seed, profile, file } = options;
-  const faults = file === undefined
-    ? undefined
-    : readFileSync(file, "utf8").split("\n").filter((line) => /^\d/.test(line)).map(parseFault);
-  const given = faults === undefined ? {} : { faults };
+  const { faults, cluster } = file === undefined ? {} : parseScenario(readFileSync(file, "utf8")).options;
+  const given = {
+    ...(faults === undefined ? {} : { faults }),
+    ...(cluster === undefined ? {} : { cluster }),
+  };
   let outcome = await runHistory({ seed, profile, ...given });
   if (options.shrinks && outcome.violation !== null) outcome = await shrink(outcome, profile);
-  const told = await runHistory({ seed, profile, faults: outcome.planned, trace: true });
+  const told = await runHistory({ seed, profile, ...given, faults: outcome.planned, trace: true });
   for (const line of told.lines) say(line);
   say("faults:");
   for (const fault of told.planned) say(`  ${formatFault(fault)}`);

@@ -325,4 +325,39 @@ export const MUTANTS: readonly Mutant[] = [
         "    this.#queue.pushFrame(frame);\n    this.#appliedFrame = frame.frame;\n    this.#postAck();\n",
     }],
   },
+  {
+    name: "intent-failure-goes-on",
+    story: "found by this simulator: the log could not keep the intent, and the frame was taken all the same",
+    breaks: "I3",
+    seedsMax: 400,
+    edits: [{
+      file: TARGET_SESSION,
+      find: "          this.#end(`cannot keep the intent of seq ${frame.seq}: ${outcome.detail}`);\n",
+      replace: "",
+    }],
+  },
+  {
+    name: "report-clears-unknown",
+    story:
+      "found by this simulator: a report older than the session cleared marks whose seqs it had forgotten",
+    breaks: "I4",
+    seedsMax: 1_000,
+    edits: [{
+      file: TARGET_SESSION,
+      find: " || seq < this.#caughtUpSeq",
+      replace: "",
+    }],
+  },
+  {
+    name: "diverged-for-ever",
+    story:
+      "found by this simulator: a leg that was refused once is never tried again, whatever a person does",
+    breaks: "I10",
+    seedsMax: 400,
+    edits: [{
+      file: "actors/mirror/machine.ts",
+      find: 'leg.state.kind === "diverged" && !leg.reachable',
+      replace: 'leg.state.kind === "diverged" && leg.node === ""',
+    }],
+  },
 ];
