@@ -85,7 +85,8 @@ async function stayUp(report: DemoReport, { terminal, shared }: Invocation, uri:
         `  qemu-io -f raw -c 'read -v 0 512' ${uri}`,
         `  nbd-client ${uri.replace(/^nbd:\/\/([^:]+):(\d+)\/(.*)$/, "$1 $2 -name $3 /dev/nbd0")}`,
         `  bin/holdfast status --watch --config ${join(report.folder, "cluster.yaml")}`,
-        `  metrics: ${report.dashboard}metrics`,
+        "",
+        `The dashboard: ${report.dashboard}   (metrics: ${report.dashboard}metrics)`,
         "",
       ].join("\n"),
     );

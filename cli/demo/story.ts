@@ -65,6 +65,7 @@ export async function tellStory(options: StoryOptions): Promise<DemoReport> {
   narrator.fact(
     `volume ${DEMO_VOLUME}, ${bytesText(volumeBytes)}, served by ${first} at ${uriOf(cluster, first)}`,
   );
+  narrator.fact(`dashboard: ${dashboardOf(cluster, first)}`);
   await healed(cluster);
 
   narrator.heading("2. Real data goes through NBD");
@@ -129,8 +130,13 @@ export async function tellStory(options: StoryOptions): Promise<DemoReport> {
       seconds: resync === null || resync.bytesPerSecond === 0 ? 0 : copiedBytes / resync.bytesPerSecond,
     },
     replicasIdentical: identical,
-    dashboard: `http://127.0.0.1:${cluster.httpPorts.get(served.node)}/`,
+    dashboard: dashboardOf(cluster, served.node),
   };
+}
+
+/** Every node serves it, for the whole cluster. */
+function dashboardOf(cluster: DemoCluster, node: DemoNode): string {
+  return `http://127.0.0.1:${cluster.httpPorts.get(node)}/`;
 }
 
 export function uriOf(cluster: DemoCluster, node: DemoNode): string {
