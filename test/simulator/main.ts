@@ -19,7 +19,7 @@ import { formatFault } from "./faults/text.ts";
 import { runHistory } from "./history.ts";
 import { parseScenario } from "./scenario.ts";
 
-const PROGRESS_MS = 10_000;
+const PROGRESS_SECONDS = 10;
 /** Failures that are shrunk by themselves: each costs some dozens of histories. */
 const SHRUNK_MAX = 3;
 
@@ -85,11 +85,11 @@ async function campaign(
   const { first, seeds, jobs, profiles } = options;
   const sum = emptyTally();
   const failures: { seed: number; profile: Profile }[] = [];
-  const startedMs = performance.now();
-  const seconds = () => (performance.now() - startedMs) / 1_000;
+  const startedSeconds = process.uptime();
+  const seconds = () => process.uptime() - startedSeconds;
   const speed = () =>
     `${(sum.seeds / seconds()).toFixed(1)} seeds/s, ${Math.round(sum.events / seconds())} events/s`;
-  let toldMs = startedMs;
+  let toldSeconds = startedSeconds;
   const codes = await Promise.all(Array.from({ length: Math.min(jobs, seeds) }, (_, job) => {
     const share: Share = {
       first: first + job,
@@ -105,8 +105,8 @@ async function campaign(
         return;
       }
       addTo(sum, line.tally);
-      if (performance.now() - toldMs < PROGRESS_MS) return;
-      toldMs = performance.now();
+      if (process.uptime() - toldSeconds < PROGRESS_SECONDS) return;
+      toldSeconds = process.uptime();
       say(`${sum.seeds} of ${seeds} seeds, ${sum.failed} failed, ${speed()}`);
     });
   }));
