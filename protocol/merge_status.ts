@@ -96,8 +96,16 @@ function mergeGroup(name: string, reports: readonly NodeReport[]): GroupStatus |
     GROUP_STATES.indexOf(a.group.state) - GROUP_STATES.indexOf(b.group.state)
   );
   if (speaker === undefined) return undefined;
-  if (speaker.by === speaker.group.source) return speaker.group;
   const own = new Map(opinions.map(({ by, group }) => [by, group.replicas[by]]));
+  if (speaker.by === speaker.group.source) {
+    // It knows the disk of a leg only while they are in touch; the node of a paused leg knows its own all the time.
+    const known = Object.entries(speaker.group.replicas).map(([node, seen]): [string, ReplicaStatus] => {
+      const self = own.get(node);
+      if (seen.disk !== "unknown" || self === undefined) return [node, seen];
+      return [node, { ...seen, disk: self.disk, position: self.position }];
+    });
+    return { ...speaker.group, replicas: Object.fromEntries(known) };
+  }
   const replicas = Object.entries(speaker.group.replicas).map(([node, seen]): [string, ReplicaStatus] => {
     const self = own.get(node);
     // The leg is the speaker's to tell, and without a source nobody has one.

@@ -41,6 +41,14 @@ test("merge: without a source each replica's own node tells its disk, and nobody
   assert.equal(db?.replicas["gamma"]?.disk, "unknown");
 });
 
+test("merge: the node of a leg that is out of touch tells its own disk and position, the source all the rest", () => {
+  const paused = { ...replica, disk: "unknown", leg: "paused", position: { generation: 0, seq: 0 } } as const;
+  const source = reportOf("alpha", { group: { replicas: { ...group.replicas, beta: paused } } });
+  const beta = merged([source, reportOf("beta")]).groups["db"]?.replicas["beta"];
+  const own = reportOf("beta").groups["db"]?.replicas["beta"];
+  assert.deepEqual([beta?.leg, beta?.disk, beta?.position], ["paused", "up_to_date", own?.position]);
+});
+
 const nodeRows: readonly [string, NodeReport[], Record<string, string>, string, string | null][] = [
   ["answers", [reportOf("alpha"), reportOf("beta")], {}, "up", null],
   [
