@@ -120,6 +120,7 @@ function nounOf(parent: Parser, noun: string): Parser {
 
 const NOUNS: Readonly<Record<string, string>> = {
   node: "run a node",
+  cert: "make and renew the certificates of nodes",
   mirror: "pause, resume or resynchronise a group's legs",
 };
 

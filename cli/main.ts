@@ -6,6 +6,7 @@ import process from "node:process";
 import manifest from "../package.json" with { type: "json" };
 import type { Command } from "./command.ts";
 import { actors } from "./commands/actors.ts";
+import { certCa, certIssue } from "./commands/cert.ts";
 import { check } from "./commands/check.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
@@ -28,6 +29,8 @@ const COMMANDS: readonly Command[] = [
   demo,
   nodeStart,
   check,
+  certCa,
+  certIssue,
   status,
   why,
   top,

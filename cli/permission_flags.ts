@@ -1,7 +1,13 @@
 /** Which Deno permissions a command needs under a configuration. Pure; the reasons are in docs/decisions/0002. */
 import { dirname, join } from "node:path";
 import { type Door, doorText } from "./target.ts";
-import { type Address, type ClusterConfig, nodeNamed, replicasOn } from "../config/cluster_config.ts";
+import {
+  type ClusterConfig,
+  nodeNamed,
+  type PeerAddress,
+  replicasOn,
+  tlsFilesOf,
+} from "../config/cluster_config.ts";
 
 export interface FlagOptions {
   /** undefined: it cannot be used; the node will only say so. */
@@ -59,8 +65,14 @@ export function nodeFlags(options: FlagOptions): string[] {
     address.scheme === "unix" ? [address.path] : []
   );
   const written = [stateDir, ...folders, ...sockets];
+  const certificates = config.security === undefined
+    ? []
+    : Object.values(tlsFilesOf(config.security, options.node)).flatMap((path) =>
+      // A renewal may lead the link to a new file beside the old one.
+      options.realPath(path) === path ? [path] : [path, dirname(options.realPath(path))]
+    );
   return [
-    listFlag("read", [root, file, ...written], options),
+    listFlag("read", [root, file, ...written, ...certificates], options),
     listFlag("write", written, options),
     `--allow-net=${networkOf(config, options).map(escaped).join(",")}`,
     ...environment,
@@ -97,7 +109,7 @@ export function doorFlags({ doors, kept = [], room = false, realPath }: DoorFlag
 
 /** Its own addresses to listen on, and those of the others to connect to. */
 function networkOf(config: ClusterConfig, { node, stateDir }: FlagOptions): string[] {
-  const addresses: Address[] = config.nodes.flatMap((each) =>
+  const addresses: PeerAddress[] = config.nodes.flatMap((each) =>
     each.name === node
       ? [...each.listen, ...each.nbd, ...(each.http === undefined ? [] : [each.http])]
       : each.listen

@@ -1,12 +1,13 @@
-/** Addresses as the file has them: `tcp://host:port`, `host:port`, `unix:path`. Pure. */
+/** Addresses as the file has them: `tcp://host:port`, `host:port`, `unix:path`, and for peers `tls://host:port`. Pure. */
 import { resolve } from "node:path";
-import type { Address, TcpAddress } from "./cluster_config.ts";
+import type { Address, PeerAddress, TcpAddress, TlsAddress } from "./cluster_config.ts";
 
-export type ParsedAddress = { readonly ok: true; readonly address: Address } | {
+export type Parsed<A> = { readonly ok: true; readonly address: A } | {
   readonly ok: false;
   readonly message: string;
   readonly remedy: string;
 };
+export type ParsedAddress = Parsed<Address>;
 
 /** Linux allows no longer path for a unix socket, its end included. */
 const UNIX_PATH_BYTES_MAX = 107;
@@ -37,6 +38,19 @@ export function parseAddress(text: string, options: { readonly folder: string })
   return { ok: true, address: { scheme: "tcp", host, port, text: tcpText(host, port) } };
 }
 
+/** As `parseAddress`, and `tls://host:port`. */
+export function parsePeerAddress(text: string, options: { readonly folder: string }): Parsed<PeerAddress> {
+  const asTcp = text.replace(/^tls:\/\//, "tcp://");
+  const parsed = parseAddress(asTcp, options);
+  if (asTcp === text || !parsed.ok || parsed.address.scheme !== "tcp") return parsed;
+  return { ok: true, address: securedAddress(parsed.address) };
+}
+
+/** The same place, with certificates. */
+export function securedAddress({ host, port, text }: TcpAddress): TlsAddress {
+  return { scheme: "tls", host, port, text: text.replace(/^tcp:/, "tls:") };
+}
+
 function parseUnix(text: string, folder: string): ParsedAddress {
   const given = text.slice("unix:".length);
   if (given === "") return { ok: false, message: "has no path after unix:", remedy: "unix:node.sock" };
@@ -61,7 +75,7 @@ export function hostAndPort(address: TcpAddress): string {
 }
 
 /** True when nobody outside this machine can reach it. */
-export function isLocal(address: Address): boolean {
+export function isLocal(address: PeerAddress): boolean {
   if (address.scheme === "unix") return true;
   return address.host === "localhost" || address.host === "::1" ||
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address.host);

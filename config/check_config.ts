@@ -5,6 +5,7 @@
  * Each step gives findings by path; only here do they get their line and column.
  */
 import { dirname, isAbsolute, resolve } from "node:path";
+import { securedAddress } from "./address.ts";
 import type { ClusterConfig, DiskConfig, GroupConfig } from "./cluster_config.ts";
 import { siftNotBuilt } from "./not_built.ts";
 import { fieldName, type Finding, type Problem } from "./problem.ts";
@@ -55,12 +56,18 @@ function placed(findings: readonly Finding[], source: YamlSource): Problem[] {
 }
 
 function buildConfig(document: ClusterDocument, file: string): ClusterConfig {
+  const tls = document.security?.tls;
+  const absolute = (path: string) => resolve(dirname(file), path);
   return {
     cluster: document.cluster,
     file,
+    security: tls && { tls: { ca: absolute(tls.ca), cert: absolute(tls.cert), key: absolute(tls.key) } },
     nodes: Object.entries(document.nodes).map(([name, { listen, nbd, http }]) => ({
       name,
-      listen,
+      // With certificates there is no other way to say tcp between nodes.
+      listen: tls === undefined
+        ? listen
+        : listen.map((address) => address.scheme === "tcp" ? securedAddress(address) : address),
       nbd,
       http,
     })),

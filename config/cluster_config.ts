@@ -11,6 +11,8 @@ export interface ClusterConfig {
   readonly cluster: string;
   /** Absolute path of the file it was read from. */
   readonly file: string;
+  /** Undefined: all nodes are on one machine, and none proves its name. */
+  readonly security?: SecurityConfig | undefined;
   readonly nodes: readonly NodeConfig[];
   readonly heartbeat: HeartbeatConfig;
   readonly groups: readonly GroupConfig[];
@@ -19,11 +21,16 @@ export interface ClusterConfig {
 export interface NodeConfig {
   readonly name: string;
   /** Where peers connect, in the order in which they try. At least one. */
-  readonly listen: readonly Address[];
+  readonly listen: readonly PeerAddress[];
   /** Where clients of volumes connect; may be empty. */
   readonly nbd: readonly Address[];
   /** Admin door and metrics; undefined: on the unix socket `<state>/admin.sock` alone. */
   readonly http: TcpAddress | undefined;
+}
+
+/** Absolute paths in which `{node}` stands for a node's name. */
+export interface SecurityConfig {
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 export interface TcpAddress {
@@ -45,6 +52,17 @@ export interface UnixAddress {
 }
 
 export type Address = TcpAddress | UnixAddress;
+
+/** TCP with a certificate shown by each side: between nodes, with `security`. */
+export interface TlsAddress {
+  readonly scheme: "tls";
+  readonly host: string;
+  readonly port: number;
+  /** `tls://10.0.0.3:7401`. */
+  readonly text: string;
+}
+
+export type PeerAddress = Address | TlsAddress;
 
 export interface HeartbeatConfig {
   readonly intervalMs: number;
@@ -93,6 +111,13 @@ export interface BacklogConfig {
 
 export function nodeNamed(config: ClusterConfig, name: string): NodeConfig | undefined {
   return config.nodes.find((node) => node.name === name);
+}
+
+/** Where `node` has its certificate and key, and the authority's certificate. */
+export function tlsFilesOf(security: SecurityConfig, node: string): SecurityConfig["tls"] {
+  const { ca, cert, key } = security.tls;
+  const of = (path: string) => path.replaceAll("{node}", node);
+  return { ca: of(ca), cert: of(cert), key: of(key) };
 }
 
 export function groupNamed(config: ClusterConfig, name: string): GroupConfig | undefined {

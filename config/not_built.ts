@@ -33,13 +33,6 @@ const LOOPBACK_REMEDY = "a loopback address (127.0.0.1, ::1) or unix:PATH, with 
 
 export const NOT_BUILT: readonly NotBuilt[] = [
   {
-    path: "security",
-    inSchema: "never",
-    asksForIt: isGiven,
-    what: "mutual TLS between nodes",
-    remedy: "leave security out, with loopback addresses only",
-  },
-  {
     path: "witnesses",
     inSchema: "never",
     asksForIt: isNotEmpty,
@@ -52,13 +45,6 @@ export const NOT_BUILT: readonly NotBuilt[] = [
     asksForIt: (value) => value !== false && isGiven(value),
     what: "a witness node without data",
     remedy: "leave it out; give the group a third replica",
-  },
-  {
-    path: "nodes.*.listen.*",
-    inSchema: "always",
-    asksForIt: isReachable,
-    what: "connections from other machines without security",
-    remedy: LOOPBACK_REMEDY,
   },
   {
     path: "nodes.*.nbd.*",

@@ -5,7 +5,8 @@
  * the test's table.
  */
 import { suggestion } from "../runtime/did_you_mean.ts";
-import type { Address, ClusterConfig } from "./cluster_config.ts";
+import { isLocal } from "./address.ts";
+import type { ClusterConfig, NodeConfig, PeerAddress } from "./cluster_config.ts";
 import { fieldName, type Finding, type PathSegment } from "./problem.ts";
 import type { ClusterDocument } from "./schema.ts";
 import { formatBytes } from "./units.ts";
@@ -40,6 +41,7 @@ export function checkRelations(document: ClusterDocument, config: ClusterConfig)
       ...checkReplicas(document),
       ...checkVolumeNames(document),
       ...checkAddresses(config),
+      ...checkSecurity(config),
       ...checkDisks(config),
     ],
     warnings: warnAboutVoters(document),
@@ -164,15 +166,19 @@ function checkVolumeNames(document: ClusterDocument): Finding[] {
 function checkAddresses(config: ClusterConfig): Finding[] {
   const taken = new Map<string, string>();
   const findings: Finding[] = [];
-  const take = (path: PathSegment[], address: Address) => {
-    if (address.scheme === "tcp" && address.port === 0) return;
-    const other = taken.get(address.text);
-    taken.set(address.text, fieldName(path));
+  let machine = "";
+  const take = (path: PathSegment[], address: PeerAddress) => {
+    if (address.scheme !== "unix" && address.port === 0) return;
+    // Two machines may have the same loopback address and socket path.
+    const place = `${isLocal(address) ? machine : ""} ${address.text.replace(/^tls:/, "tcp:")}`;
+    const other = taken.get(place);
+    taken.set(place, fieldName(path));
     if (other === undefined) return;
-    const remedy = address.scheme === "tcp" ? "a port of its own" : "a path of its own";
+    const remedy = address.scheme === "unix" ? "a path of its own" : "a port of its own";
     findings.push({ path, message: `is ${address.text}, which ${other} has too`, remedy });
   };
   for (const node of config.nodes) {
+    machine = machineOf(node);
     node.listen.forEach((address, index) => take(["nodes", node.name, "listen", index], address));
     node.nbd.forEach((address, index) => take(["nodes", node.name, "nbd", index], address));
     if (node.http !== undefined) take(["nodes", node.name, "http"], node.http);
@@ -180,8 +186,44 @@ function checkAddresses(config: ClusterConfig): Finding[] {
   return findings;
 }
 
-/** All nodes are on one machine as long as only loopback addresses are allowed, so paths meet across nodes too. */
+const EVERY_ADDRESS = ["0.0.0.0", "::"];
+
+/** Without certificates nodes talk on one machine only; with them they talk in no other way. */
+function checkSecurity({ nodes, security }: ClusterConfig): Finding[] {
+  const remedy = 'security: { tls: { ca: ca.pem, cert: "{node}.pem", key: "{node}-key.pem" } }; ' +
+    "holdfast cert makes the files";
+  return nodes.flatMap((node) =>
+    node.listen.flatMap((address, index): Finding[] => {
+      const path = ["nodes", node.name, "listen", index];
+      if (address.scheme !== "unix" && EVERY_ADDRESS.includes(address.host)) {
+        const message = `is ${address.text}, which is every address of a machine: nobody can connect to it`;
+        return [{ path, message, remedy: "the address by which the other nodes reach this one" }];
+      }
+      if (security !== undefined) {
+        if (address.scheme === "tls") return [];
+        const message = `is ${address.text}, over which no node can show its certificate`;
+        return [{ path, message, remedy: "tls://host:port, or leave security out" }];
+      }
+      if (address.scheme === "tls") {
+        return [{ path, message: `is ${address.text}, and there are no certificates`, remedy }];
+      }
+      if (isLocal(address)) return [];
+      const message =
+        `is ${address.text}, open to other machines, and without security anybody could connect`;
+      return [{ path, message, remedy: `${remedy}; or a loopback address` }];
+    })
+  );
+}
+
+/** Nodes that listen on loopback addresses are on one machine; the others are where they can be reached. */
+function machineOf({ listen }: NodeConfig): string {
+  const reachable = listen.find((address) => !isLocal(address));
+  return reachable === undefined || reachable.scheme === "unix" ? "" : reachable.host;
+}
+
+/** A path is taken once on a machine. */
 function checkDisks(config: ClusterConfig): Finding[] {
+  const machineByNode = new Map(config.nodes.map((node) => [node.name, machineOf(node)]));
   const taken = new Map<string, string>();
   const findings: Finding[] = [];
   for (const group of config.groups) {
@@ -192,8 +234,9 @@ function checkDisks(config: ClusterConfig): Finding[] {
         const places: [string, string][] = [["disk", disk.path]];
         if (disk.metadata !== `${disk.path}.holdfast`) places.push(["metadata", disk.metadata]);
         for (const [field, place] of places) {
-          const other = taken.get(place);
-          taken.set(place, [...path, field, disk.volume].join("."));
+          const onMachine = `${machineByNode.get(replica.node) ?? ""} ${place}`;
+          const other = taken.get(onMachine);
+          taken.set(onMachine, [...path, field, disk.volume].join("."));
           if (other === undefined) continue;
           const message = `is ${place}, which ${other} has too`;
           findings.push({ path: [...path, field, disk.volume], message, remedy: "a path of its own" });

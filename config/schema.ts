@@ -5,8 +5,8 @@
  * The schema knows shapes, units and ranges of single fields; what fields mean to each other is in `relations.ts`.
  */
 import { z } from "zod";
-import { parseAddress } from "./address.ts";
-import type { Address, TcpAddress } from "./cluster_config.ts";
+import { parseAddress, type Parsed, parsePeerAddress } from "./address.ts";
+import type { TcpAddress } from "./cluster_config.ts";
 import type { Finding, PathSegment } from "./problem.ts";
 import { findingsOf, type SchemaIssue } from "./schema_findings.ts";
 import { type Measured, parseDuration, parseSize } from "./units.ts";
@@ -29,9 +29,12 @@ const size = measured(parseSize, "64MiB");
 const duration = measured(parseDuration, "250ms");
 const path = z.string().min(1);
 
-function address(folder: string) {
-  return z.string().transform((text, context): Address => {
-    const parsed = parseAddress(text, { folder });
+function address<A>(
+  folder: string,
+  parse: (text: string, options: { readonly folder: string }) => Parsed<A>,
+) {
+  return z.string().transform((text, context): A => {
+    const parsed = parse(text, { folder });
     if (parsed.ok) return parsed.address;
     context.addIssue({ code: "custom", message: parsed.message, params: { remedy: parsed.remedy } });
     return z.NEVER;
@@ -39,7 +42,7 @@ function address(folder: string) {
 }
 
 function tcpAddress(folder: string) {
-  return address(folder).transform((parsed, context): TcpAddress => {
+  return address(folder, parseAddress).transform((parsed, context): TcpAddress => {
     if (parsed.scheme === "tcp") return parsed;
     const remedy = "host:port; the unix socket <state>/admin.sock is there anyway";
     context.addIssue({ code: "custom", message: "is a unix socket", params: { remedy } });
@@ -50,10 +53,12 @@ function tcpAddress(folder: string) {
 /** One file's schema: relative socket paths are relative to `folder`. */
 function clusterSchema(folder: string) {
   const node = z.strictObject({
-    listen: z.array(address(folder)).min(1).describe(
-      "Where other nodes connect: tcp://host:port or unix:path, tried in order",
+    listen: z.array(address(folder, parsePeerAddress)).min(1).describe(
+      "Where other nodes connect: tls://host:port, tcp://host:port or unix:path, tried in order",
     ),
-    nbd: z.array(address(folder)).default([]).describe("Where NBD clients connect: host:port or unix:path"),
+    nbd: z.array(address(folder, parseAddress)).default([]).describe(
+      "Where NBD clients connect: host:port or unix:path",
+    ),
     http: tcpAddress(folder).optional().describe("Admin door, status and metrics: host:port"),
   });
   const replica = z.strictObject({
@@ -89,6 +94,13 @@ function clusterSchema(folder: string) {
   });
   return z.strictObject({
     cluster: name.describe("The cluster's name; nodes of another cluster are refused"),
+    security: z.strictObject({
+      tls: z.strictObject({
+        ca: path.describe("The certificate of the authority that signs the nodes' certificates, PEM"),
+        cert: path.describe("A node's certificate, PEM; {node} stands for its name"),
+        key: path.describe("A node's private key, PEM; {node} stands for its name"),
+      }).describe("Mutual TLS between nodes"),
+    }).optional().describe("How nodes prove to each other who they are"),
     nodes: z.record(name, node).describe("Each node's addresses"),
     heartbeat: z.strictObject({
       interval: duration.default(250).describe("How often nodes tell each other that they live"),

@@ -44,6 +44,7 @@ export interface HandshakeRefusal {
     | "other_cluster"
     | "unknown_node"
     | "unexpected_node"
+    | "unproven_name"
     | "oneself"
     | "unknown_group"
     | "versions"
@@ -68,6 +69,8 @@ export interface AnswererPolicy {
   readonly knownNodes: ReadonlySet<string>;
   /** The groups that this node has a replica of. */
   readonly knownGroups: ReadonlySet<string>;
+  /** The names that the connection's certificate proves; undefined where nothing has to be proven. */
+  readonly provenNames?: readonly string[] | undefined;
   /** A last word of the owner, e.g. "shutting down"; null admits. */
   readonly admit?: (caller: Acquaintance) => HandshakeRefusal | null;
 }
@@ -143,6 +146,11 @@ export function judgeHello(value: unknown, policy: AnswererPolicy): HelloVerdict
   }
   if (hello.node === self.node) {
     return refused("oneself", `both ends are node "${self.node}" (try: check the addresses under nodes)`);
+  }
+  if (policy.provenNames?.includes(hello.node) === false) {
+    const proven = policy.provenNames.join(", ");
+    const whose = proven === "" ? "of nobody" : `of "${proven}"`;
+    return refused("unproven_name", `the certificate is ${whose}, not of "${hello.node}"`);
   }
   if (!policy.knownNodes.has(hello.node)) {
     return refused("unknown_node", `node "${hello.node}" is not in the configuration of "${self.node}"`);

@@ -38,8 +38,6 @@ export interface CredentialsFailure {
 export interface CredentialsOptions {
   /** The name the certificate must have. */
   readonly node: string;
-  /** Milliseconds since 1970; the dates of certificates are in it. */
-  readonly wallClock: () => number;
   /** New ones are in force. */
   readonly onRenewed: (material: TlsMaterial) => void;
   /** The files are not good together, for two looks in a row. Said once per change of the reason. */
@@ -110,11 +108,6 @@ export class TlsCredentials {
 
   get material(): TlsMaterial {
     return this.#material;
-  }
-
-  /** True when peers refuse the certificate in force. */
-  get isExpired(): boolean {
-    return this.#material.validToMs <= this.#options.wallClock();
   }
 
   /** Calls back with new credentials; the answer ends that. */

@@ -29,6 +29,8 @@ export type ListenerAnswer =
 export interface ListenerEnvironment {
   open(take: (stream: ByteStream) => boolean): Promise<DoorOpened>;
   readonly policy: AnswererPolicy;
+  /** A connection that proves no name is refused; otherwise a name is only claimed. */
+  readonly proofRequired: boolean;
   readonly slabs: SlabPool;
   /** False: whom it is for is not there; the channel is closed. */
   handOver(channel: FrameChannel, caller: Acquaintance): boolean;
@@ -136,7 +138,9 @@ class PeerListener implements Behavior<ListenerMessage> {
       this.#context.cancel(timer);
       this.#concluded(outcome, stream.remoteAddress);
     });
-    const { slabs: pool, policy } = this.#environment;
+    const { slabs: pool, proofRequired } = this.#environment;
+    const provenNames = stream.provenNames ?? (proofRequired ? [] : undefined);
+    const policy = { ...this.#environment.policy, provenNames };
     this.#handshakes.set(id, answerOver(stream, { pool, policy, onOutcome: concluded }));
     return true;
   }

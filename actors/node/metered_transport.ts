@@ -43,6 +43,7 @@ function meteredStream(stream: ByteStream, meter: WireMeter): ByteStream {
     get remoteAddress() {
       return stream.remoteAddress;
     },
+    provenNames: stream.provenNames,
     get queuedBytes() {
       return stream.queuedBytes;
     },

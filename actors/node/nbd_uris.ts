@@ -13,6 +13,8 @@ export function nbdUri(address: string, volume: string): string | null {
     }
     case "unix":
       return `nbd+unix:///${name}?socket=${encodeURIComponent(parsed.path).replaceAll("%2F", "/")}`;
+    case "tls":
+      return null;
     case "memory":
       return `memory://${parsed.name}/${name}`;
   }

@@ -11,7 +11,6 @@ import { fileURLToPath } from "node:url";
 import { createLog, createMetrics, createSystem, stderrSink, systemRandom } from "../../runtime/mod.ts";
 import type { ClusterConfig } from "../../config/cluster_config.ts";
 import { nodeNamed } from "../../config/cluster_config.ts";
-import { TRANSPORTS } from "../../transports/schemes.ts";
 import { takeFileLock } from "../../volume/file_lock.ts";
 import type { FileLock } from "../../volume/file_lock.ts";
 import { fileDeviceOpener } from "../../volume/open_file_device.ts";
@@ -21,6 +20,7 @@ import { openReplDoor } from "../admin/repl_door.ts";
 import { systemEventFiles } from "../events/event_files.ts";
 import { buildNode, type BuiltNode, type ReadyNode } from "./build.ts";
 import { mintIncarnation } from "./parts.ts";
+import { openPeerSecurity } from "./peer_security.ts";
 import { CrashFeed } from "./world.ts";
 
 export interface StartOptions {
@@ -62,6 +62,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const lock = lockStateDir(node, stateDir);
   const incarnation = mintIncarnation(systemRandom());
   const log = createLog({ sink: stderrSink(), fields: { node } });
+  const security = openPeerSecurity(config, { node, log });
+  if ("kind" in security) {
+    lock.release();
+    throw failure(node, security.detail);
+  }
   const crashes = new CrashFeed();
   const system = createSystem({
     log,
@@ -71,7 +76,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const built = buildNode({
     system,
     crashes,
-    transports: TRANSPORTS,
+    transports: security.transports,
     opener: fileDeviceOpener,
     eventFiles: systemEventFiles(path.join(stateDir, "events")),
     stateDir,
@@ -79,19 +84,23 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       openHttpDoors(page === undefined ? handler : withPage(handler, page), addresses),
     openReplDoor,
   }, { config, node, incarnation, version: packageVersion(), runtime: runtimeName() });
+  const release = () => {
+    security.close();
+    lock.release();
+  };
   const outcome = await built.ready();
   if (!outcome.ok) {
     await built.abandon();
-    lock.release();
+    release();
     throw failure(node, outcome.detail);
   }
   log.info("node_ready", { incarnation, ...outcome.ready });
-  const running = run(built, lock);
+  const running = run(built, release);
   options.onReady({ node, incarnation, ...outcome.ready });
   return running;
 }
 
-function run(built: BuiltNode, lock: FileLock): RunningNode {
+function run(built: BuiltNode, release: () => void): RunningNode {
   let stopping: Promise<void> | null = null;
   let ended = (_exitCode: number) => {};
   const stopped = new Promise<number>((resolve) => {
@@ -102,7 +111,7 @@ function run(built: BuiltNode, lock: FileLock): RunningNode {
     if (stopping !== null) return;
     system.log.error("node_fell", { cause: reason });
     await built.abandon();
-    lock.release();
+    release();
     ended(1);
   });
   return {
@@ -111,7 +120,7 @@ function run(built: BuiltNode, lock: FileLock): RunningNode {
       stopping ??= (async () => {
         system.log.info("node_stopping", { cause: reason });
         await built.stop();
-        lock.release();
+        release();
         ended(0);
       })(),
   };

@@ -73,6 +73,7 @@ export function listenerSpec(parts: NodeParts): ActorSpec<ListenerMessage> {
     listenerActor({
       open: (take) => parts.peerDoor.open(take),
       policy: policy(parts),
+      proofRequired: parts.config.security !== undefined,
       slabs: parts.slabs,
       handOver: (channel, caller) => handOver(parts, channel, caller),
     }),

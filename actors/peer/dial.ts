@@ -43,7 +43,7 @@ export async function dial(caller: Caller, call: Call): Promise<DialOutcome> {
     return { ok: false, cause: `${call.address}: there is no transport for it here`, refused: false };
   }
   const deadlineMs = caller.clock.now() + caller.timeoutMs;
-  const stream = await transport.connect(address, { timeoutMs: caller.timeoutMs });
+  const stream = await transport.connect(address, { timeoutMs: caller.timeoutMs, expectedName: call.node });
   if (isStreamEnd(stream)) return { ok: false, cause: stream.detail, refused: false };
   const outcome = await new Promise<HandshakeOutcome>((resolve) => {
     const handshake = callOver(stream, {

@@ -33,9 +33,16 @@ test("permissions: a node may touch its own disks, state and addresses, and thos
   assert.deepEqual(flags.slice(0, 3), [
     "--allow-read=/opt/hf,/etc/hf/cluster.yaml,/var/lib/hf,/srv/a,/mnt/srv/a,/srv/a/data.img.holdfast,/mnt/srv/a/data.img.holdfast,/etc/hf/a,,b.sock",
     "--allow-write=/var/lib/hf,/srv/a,/mnt/srv/a,/srv/a/data.img.holdfast,/mnt/srv/a/data.img.holdfast,/etc/hf/a,,b.sock",
-    "--allow-net=[::1]:7401,127.0.0.1:10801,unix:/etc/hf/a,,b.sock,127.0.0.1:7481,127.0.0.1:7402,unix:/var/lib/hf/admin.sock",
+    "--allow-net=[::1]:7401,127.0.0.1:10801,unix:/etc/hf/a,,b.sock,127.0.0.1:7481,127.0.0.1:7402,unix:/var/lib/hf/admin.sock,unix:/var/lib/hf/repl.sock",
   ]);
   assert.ok(!flags.some((flag) => /allow-(all|run|import)/.test(flag)), flags.join(" "));
+});
+
+test("permissions: a node may read its certificates, and where a link leads the files beside them", () => {
+  const security =
+    'security: { tls: { ca: /etc/pki/ca.pem, cert: "/srv/{node}.pem", key: "{node}-key.pem" } }\n';
+  const [read] = flagsOf(security + TEXT);
+  assert.ok(read?.endsWith(",/etc/pki/ca.pem,/srv/alpha.pem,/mnt/srv/alpha.pem,/mnt/srv,/etc/hf/alpha-key.pem"), String(read));
 });
 
 test("permissions: only systemd's notices need a program", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { checkConfig, type ConfigOutcome } from "../../config/check_config.ts";
+import { tlsFilesOf } from "../../config/cluster_config.ts";
 import { formatProblem } from "../../config/problem.ts";
 import { configJsonSchema } from "../../config/schema.ts";
 
@@ -212,12 +213,8 @@ test("config: a name that no map would keep in order is refused", () => {
 });
 
 test("config: what is not built is refused by name, in the file's order, all at once", () => {
-  const text = GOOD.replace(
-    "cluster: demo\n",
-    'cluster: demo\nsecurity: { tls: { ca: ca.pem, cert: "{node}.pem" } }\n',
-  )
-    .replace("witnesses: []", "witnesses: [ redis://127.0.0.1:6379/0 ]")
-    .replace('["tcp://[::1]:7403"]', '["tcp://[::1]:7403", tcp://10.0.0.3:7403], witness: true')
+  const text = GOOD.replace("witnesses: []", "witnesses: [ redis://127.0.0.1:6379/0 ]")
+    .replace('["tcp://[::1]:7403"]', '["tcp://[::1]:7403"], witness: true')
     .replace("mode: async,", "mode: async, compression: zstd,")
     .replace("onFull: throttle", "onFull: lag")
     .replace("failover: auto", "failover: confirm")
@@ -230,20 +227,66 @@ test("config: what is not built is refused by name, in the file's order, all at 
       line.replace(/ \(try: .*\)$/, "").replace("asks for ", "").replace(", which this version cannot do", "")
     ),
     [
-      "c:2:11: security mutual TLS between nodes",
-      "c:6:41: nodes.gamma.listen[1] connections from other machines without security",
-      "c:6:72: nodes.gamma.witness a witness node without data",
-      "c:7:12: witnesses voting by external witnesses",
-      "c:15:74: groups.db.replicas.gamma.compression compression on a leg",
-      "c:15:114: groups.db.replicas.gamma.backlog.onFull any policy of a full backlog but throttle",
-      "c:16:15: groups.db.failover failover by a person's confirmation",
-      "c:17:13: groups.db.quorum serving without a majority of voters",
-      "c:19:25: groups.db.maxLoss.seconds promoting an async target by itself",
-      "c:21:7: groups.db.application starting and stopping applications",
-      "c:23:3: fencing fencing",
-      "c:24:9: notify notification hooks",
+      "c:5:51: nodes.gamma.witness a witness node without data",
+      "c:6:12: witnesses voting by external witnesses",
+      "c:14:74: groups.db.replicas.gamma.compression compression on a leg",
+      "c:14:114: groups.db.replicas.gamma.backlog.onFull any policy of a full backlog but throttle",
+      "c:15:15: groups.db.failover failover by a person's confirmation",
+      "c:16:13: groups.db.quorum serving without a majority of voters",
+      "c:18:25: groups.db.maxLoss.seconds promoting an async target by itself",
+      "c:20:7: groups.db.application starting and stopping applications",
+      "c:22:3: fencing fencing",
+      "c:23:9: notify notification hooks",
     ],
   );
+});
+
+const SECURITY = 'security: { tls: { ca: ca.pem, cert: "tls/{node}.pem", key: "/keys/{node}" } }\n';
+
+test("config: with security peers' addresses are tls addresses, and its paths are absolute", () => {
+  const outcome = check(SECURITY + GOOD.replace("tcp://127.0.0.1:7402", "tls://10.0.0.2:7402"));
+  assert.ok(outcome.ok, JSON.stringify(outcome));
+  const { config } = outcome;
+  assert.deepEqual(config.nodes.flatMap(({ listen }) => listen.map(({ text }) => text)), [
+    "tls://127.0.0.1:7401",
+    "tls://10.0.0.2:7402",
+    "tls://[::1]:7403",
+  ]);
+  assert.ok(config.security !== undefined);
+  assert.deepEqual(tlsFilesOf(config.security, "beta"), {
+    ca: "/etc/holdfast/ca.pem",
+    cert: "/etc/holdfast/tls/beta.pem",
+    key: "/keys/beta",
+  });
+});
+
+test("config: addresses and certificates go together", () => {
+  const cases: readonly [string, RegExp][] = [
+    [
+      GOOD.replace("tcp://127.0.0.1:7402", "tcp://10.0.0.2:7402"),
+      /listen\[0\] is tcp:.*without security anybody/,
+    ],
+    [
+      GOOD.replace("tcp://127.0.0.1:7402", "tls://127.0.0.1:7402"),
+      /listen\[0\] is tls:.*there are no certificates/,
+    ],
+    [SECURITY + GOOD.replace("tcp://127.0.0.1:7402", "unix:beta.sock"), /over which no node can show its/],
+    [SECURITY + GOOD.replace("127.0.0.1:7402", "0.0.0.0:7402"), /every address of a machine/],
+    [SECURITY + GOOD.replace("127.0.0.1:10802", "tls://127.0.0.1:10802"), /no transport is named tls/],
+    ["security: { tls: { ca: ca.pem } }\n" + GOOD, /security\.tls\.cert is missing/],
+  ];
+  for (const [text, expected] of cases) {
+    assert.match(lines(text)[0] ?? "fine", expected);
+  }
+});
+
+test("config: nodes of two machines may have the same paths and loopback addresses", () => {
+  const apart = SECURITY + GOOD
+    .replace("tcp://127.0.0.1:7402", "tls://10.0.0.2:7402")
+    .replace("beta/data.img", "/srv/alpha.img").replace("127.0.0.1:10802", "127.0.0.1:10801");
+  assert.deepEqual(lines(apart), []);
+  const together = apart.replace("tls://10.0.0.2:7402", "tls://127.0.0.1:7402");
+  assert.equal(lines(together).length, 2);
 });
 
 test("config: a group of two voters is allowed, with the warning that either loss blocks it", () => {
@@ -287,7 +330,7 @@ test("config: no text whatever makes the check throw, and what is refused has a 
 
 test("config: the JSON Schema knows the fields and nothing that is not built", () => {
   const schema = configJsonSchema() as { properties: Record<string, unknown>; required: string[] };
-  assert.deepEqual(Object.keys(schema.properties), ["cluster", "nodes", "heartbeat", "groups"]);
+  assert.deepEqual(Object.keys(schema.properties), ["cluster", "security", "nodes", "heartbeat", "groups"]);
   assert.deepEqual(schema.required, ["cluster", "nodes"]);
   assert.ok(!JSON.stringify(schema).includes("compression"));
 });

@@ -99,6 +99,21 @@ for (const { what, hello, reason, says } of HELLOS) {
   });
 }
 
+test("handshake: a name that the connection's certificate does not prove is refused, before anything is told of it", () => {
+  const proofs: readonly [readonly string[] | undefined, "welcome" | "refused"][] = [
+    [undefined, "welcome"],
+    [["alpha"], "welcome"],
+    [["alpha.example.com", "alpha"], "welcome"],
+    [["gamma"], "refused"],
+    [[], "refused"],
+  ];
+  for (const [provenNames, kind] of proofs) {
+    const verdict = judgeHello(helloOf(node("alpha"), CONTROL), { ...BETA, provenNames });
+    assert.equal(verdict.kind, kind);
+    if (verdict.kind === "refused") assert.equal(verdict.refusal.reason, "unproven_name");
+  }
+});
+
 test("handshake: a hello of a later version with fields unknown here is understood", () => {
   const hello = {
     ...helloOf(node("alpha"), CONTROL),

@@ -49,7 +49,6 @@ export class CertificateFolder {
   credentials(node: string, file = node): TlsCredentials {
     const opened = TlsCredentials.open(this.files(file), {
       node,
-      wallClock: () => Date.now(),
       onRenewed: () => this.renewals += 1,
       onTrouble: (detail) => this.troubles.push(detail),
     });
