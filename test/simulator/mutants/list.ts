@@ -107,6 +107,12 @@ export const MUTANTS: readonly Mutant[] = [
       file: "actors/failover/states/promoting.ts",
       find: 'if (this.#step === "recording" && term.inForce !== null) {',
       replace: 'if (this.#step === "recording") {',
+    }, {
+      // Alone it would be harmless: a voter grants a lease only to whose record it holds.
+      file: "actors/failover/voter.ts",
+      find: 'return refuse("record_missing");',
+      replace:
+        'return { kind: "grant", grant: { holder: asker.node, incarnation: asker.incarnation, generation, expiresAtMs: nowMs + leaseMs } };',
     }],
   },
   {
@@ -210,18 +216,6 @@ export const MUTANTS: readonly Mutant[] = [
       file: TARGET_SESSION,
       find: "this.#stall(this.#store.flush(), (outcome) => this.#flushed({ frame, seq, outcome }));",
       replace: "this.#stall(Promise.resolve(null), (outcome) => this.#flushed({ frame, seq, outcome }));",
-    }],
-  },
-  {
-    name: "partial-copy-clears-region",
-    story: "a range that covers a part of a region clears the whole of it",
-    breaks: "I4",
-    seedsMax: 400,
-    edits: [{
-      file: "actors/mirror/leg_session.ts",
-      find: "length: run.length,\n        version",
-      replace:
-        "length: Math.min(this.#log(run.volume).size - run.offset, run.length + 65536),\n        version",
     }],
   },
   {

@@ -16,6 +16,10 @@ import type { Simulation } from "../world/simulation.ts";
 import { fillSectors, idOfSector, SECTOR_BYTES } from "./payload.ts";
 
 const LOOK_AGAIN_MS = 40;
+/** One look in so many ends the session: clients come and go, and meet whoever else claims to serve. */
+const RESTLESS_ONE_IN = 25;
+/** Nothing answered for so long: it tries its luck elsewhere. */
+const PATIENCE_MS = 700;
 /** Ids of sessions in the export tables, far from those of the node's own. */
 const SESSION_IDS_FROM = 1_000_000;
 
@@ -52,6 +56,8 @@ interface OpenSession extends Session {
   readonly handle: SessionHandle;
   readonly offer: ExportOffer;
   inFlight: number;
+  /** When it last answered. */
+  heardMs: number;
 }
 
 export class Client {
@@ -117,6 +123,11 @@ export class Client {
   // ---- the session ----
 
   #look(): void {
+    const session = this.#session;
+    if (session !== null && this.#working && session.inFlight > 0) {
+      const waitedMs = this.#simulation.nowMs - session.heardMs;
+      if (this.#random.uint32() % RESTLESS_ONE_IN === 0 || waitedMs > PATIENCE_MS) this.reset();
+    }
     if (this.#session === null) this.#attach();
     this.#simulation.clock.after(LOOK_AGAIN_MS, () => this.#look());
   }
@@ -150,6 +161,7 @@ export class Client {
       offer,
       open: true,
       inFlight: 0,
+      heardMs: this.#simulation.nowMs,
       handle: {
         id,
         client: this.name,
@@ -334,6 +346,7 @@ export class Client {
         // The session ended before: nobody hears this answer.
         if (!session.open) return;
         this.counts.answered += 1;
+        session.heardMs = this.#simulation.nowMs;
         if (error !== null) this.counts.errors += 1;
         this.#watcher.completed(session);
         this.#simulation.note(
