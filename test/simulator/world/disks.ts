@@ -62,6 +62,8 @@ export class HostDisks implements DeviceOpener {
   }
 
   async open(path: string, options: DeviceOpenOptions): Promise<OpenedDevice | OpenFailure> {
+    // A step of a process that is gone must not take the disk from the one that lives.
+    if (this.#time.gone) return await new Promise<never>(() => {});
     this.#simulation.promised();
     const opened = await this.#shelf.open(path, options);
     if (opened instanceof OpenFailure) return opened;

@@ -7,6 +7,9 @@ import { isStreamEnd, type Transport } from "../../../transports/transport.ts";
 import type { ProcessTime } from "./process_time.ts";
 import type { Simulation } from "./simulation.ts";
 
+/** What a process that is gone is told. */
+const NEVER: Promise<never> = new Promise(() => {});
+
 export function gatedTransport(
   transport: Transport,
   { time, simulation }: { readonly time: ProcessTime; readonly simulation: Simulation },
@@ -15,6 +18,7 @@ export function gatedTransport(
     scheme: transport.scheme,
     traits: transport.traits,
     listen: (address, onStream, options) => {
+      if (time.gone) return NEVER;
       simulation.promised();
       return transport.listen(
         address,
@@ -24,6 +28,7 @@ export function gatedTransport(
     },
     connect: (address, options) =>
       new Promise((resolve) => {
+        if (time.gone) return;
         simulation.promised();
         void transport.connect(address, options).then((outcome: ByteStream | StreamEnd) => {
           simulation.promised();

@@ -51,6 +51,11 @@ export class ProcessTime implements Clock, Scheduler {
     return !this.#gone && !this.#stopped;
   }
 
+  /** A promise that it still waited for may run a last step of it: the world answers nothing to that. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
   // ---- clock ----
 
   now(): number {
