@@ -23,6 +23,7 @@ export const SYSTEM_PACKAGES: readonly DebianPackage[] = [
   { name: "openipmi", program: "ipmi_sim" },
   { name: "resource-agents", program: "ocf-tester" },
   { name: "iproute2", program: "ip" },
+  { name: "kmod", program: "modprobe" },
   { name: "iputils-arping", program: "arping" },
   { name: "redis-server", program: "redis-server" },
   { name: "etcd-server", program: "etcd" },
