@@ -13,6 +13,7 @@ import {
 import type { FrameChannel } from "../../protocol/frame_channel.ts";
 import type { Introduction } from "../../protocol/handshake.ts";
 import { OUR_PROTOCOL } from "../../protocol/version.ts";
+import { metered, WireMeter } from "../../transports/filters/meter.ts";
 import type { TransportTable } from "../../transports/schemes.ts";
 import { NBD_SLAB_BYTES } from "../../volume/nbd/limits.ts";
 import type { EventFields } from "../events/messages.ts";
@@ -25,7 +26,6 @@ import { PeerBoard } from "../peer/peer_board.ts";
 import { ActorNames } from "./actor_names.ts";
 import { Door } from "./door.ts";
 import { GroupBoard } from "./group_board.ts";
-import { metered, WireMeter } from "./metered_transport.ts";
 import { nbdUris } from "./nbd_uris.ts";
 import { createNodeMetrics, type NodeMetrics } from "./node_metrics.ts";
 import { RoleTable } from "./role_table.ts";

@@ -3,9 +3,9 @@
  *
  * Plain numbers are counted and handed on when somebody reads the metrics, since this is the data path of every leg.
  */
-import type { ByteStream, StreamEnd } from "../../runtime/mod.ts";
-import type { Scheme, TransportTable } from "../../transports/schemes.ts";
-import { isStreamEnd, type Transport } from "../../transports/transport.ts";
+import type { ByteStream } from "../../runtime/byte_stream.ts";
+import type { TransportTable } from "../schemes.ts";
+import { filtered } from "./filtered.ts";
 
 export class WireMeter {
   sentBytes = 0;
@@ -22,20 +22,8 @@ export class WireMeter {
 
 /** The same transports with every stream metered. */
 export function metered(table: TransportTable, meter: WireMeter): TransportTable {
-  const meteredTable = new Map<Scheme, Transport>();
-  for (const [scheme, transport] of table) {
-    meteredTable.set(scheme, {
-      scheme: transport.scheme,
-      traits: transport.traits,
-      listen: (address, onStream, options) =>
-        transport.listen(address, (stream) => onStream(meteredStream(stream, meter)), options),
-      connect: async (address, options) => {
-        const outcome: ByteStream | StreamEnd = await transport.connect(address, options);
-        return isStreamEnd(outcome) ? outcome : meteredStream(outcome, meter);
-      },
-    });
-  }
-  return meteredTable;
+  const wrap = (stream: ByteStream) => meteredStream(stream, meter);
+  return new Map([...table].map(([scheme, transport]) => [scheme, filtered(transport, wrap)]));
 }
 
 function meteredStream(stream: ByteStream, meter: WireMeter): ByteStream {
