@@ -78,7 +78,9 @@ export class Faults {
     for (const serving of this.#hosts.values()) {
       for (const leg of serving.mirror?.legs ?? []) {
         const host = this.#hosts.get(leg.node);
-        if (leg.leg !== "diverged" || leg.cause?.startsWith("lost_acknowledged_tail") !== true) continue;
+        if (leg.leg !== "diverged" || !/^(lost_acknowledged_tail|split_brain)/.test(leg.cause ?? "")) {
+          continue;
+        }
         if (host === undefined || host.process === null) continue;
         this.#simulation.note(`a person replaces the disk of ${host.name}`);
         this.counts.set("replaced", (this.counts.get("replaced") ?? 0) + 1);
