@@ -32,6 +32,8 @@ export function plainOf(value: unknown, depth = 0): unknown {
 function plainOfObject(value: object, depth: number): unknown {
   if (value instanceof Error) return plainOf(`${value.name}: ${value.message}`);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  // Whoever waits for an answer: what hangs on it is the runtime's own.
+  if (typeof (value as { reply?: unknown }).reply === "function") return "[reply]";
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (depth >= DEPTH_MAX) return "…";
   if (value instanceof Map) return plainOfEntries(value.entries(), value.size, depth);

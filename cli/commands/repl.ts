@@ -106,8 +106,11 @@ function socketPath({ shared, args }: Invocation): string {
   });
 }
 
+/** Beside the nodes' states, where there are any here. */
 function historyFile(shared: SharedOptions): string | null {
-  return shared.admin === undefined ? join(dirname(configFile(shared)), ".holdfast", "repl_history") : null;
+  if (shared.admin !== undefined) return null;
+  const folder = join(dirname(configFile(shared)), ".holdfast");
+  return existsSync(folder) ? join(folder, "repl_history") : null;
 }
 
 function connected(path: string): Promise<Socket> {

@@ -2,8 +2,7 @@
  * The prompt: reads lines, evaluates them here, prints values, keeps a history. Over a terminal or over a pipe, where
  * it prints no prompt and ends with the input.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import { inspect } from "node:util";
@@ -62,6 +61,7 @@ function loop(
   let begun = "";
   let working: Promise<void> = Promise.resolve();
   let interruptedEmpty = false;
+  const history = { file: options.historyFile };
   const next = () => {
     reader.setPrompt(begun === "" ? prompt : "… ");
     if (interactive) reader.prompt();
@@ -80,7 +80,8 @@ function loop(
       const code = begun;
       begun = "";
       if (code.trim() === "") return next();
-      remember(options.historyFile, code);
+      const trouble = remember(history, code);
+      if (trouble !== null) out(`${trouble}\n`);
       // One after the other, in the order typed, also over a pipe that brings all at once.
       working = working.then(() => carryOut(code)).then(next);
     });
@@ -120,8 +121,15 @@ function readHistory(file: string | null): string[] {
     .toReversed();
 }
 
-function remember(file: string | null, code: string): void {
-  if (file === null || code.includes("\n")) return;
-  mkdirSync(dirname(file), { recursive: true });
-  appendFileSync(file, `${code}\n`, { mode: 0o600 });
+/** A history that cannot be kept is said once, and is no reason to end a shell. */
+function remember(history: { file: string | null }, code: string): string | null {
+  const { file } = history;
+  if (file === null || code.includes("\n")) return null;
+  try {
+    appendFileSync(file, `${code}\n`, { mode: 0o600 });
+    return null;
+  } catch (error) {
+    history.file = null;
+    return `(the history is not kept: ${error instanceof Error ? error.message : String(error)})`;
+  }
 }

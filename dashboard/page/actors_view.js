@@ -141,7 +141,7 @@ function CloseUp({ node, path, report }) {
   }
     <h3>State${
     seen === null ? "" : html`
-      <small class="quiet">at ${clock(seen.at)}</small>
+      <small class="quiet">${" · "}at ${clock(seen.at)}</small>
     `
   }</h3>
     ${

@@ -113,7 +113,7 @@ function Replica({ name, node, replica }) {
       <td>${isSource
         ? html`<span class="quiet">-</span>`
         : html`<${LegBadge} replica=${replica} />`}${replica.cause && !isSource
-        ? html`<div class="cause">${replica.cause}</div>`
+        ? html`<div class="leg-cause">${replica.cause}</div>`
         : null}</td>
       <td>${replica.mode}</td>
       <td class="number">${isSource ? "-" : count(lag.writes)}</td>
@@ -227,7 +227,7 @@ function Plots({ name, group }) {
       <div
         class="panel-head"><h2 id="plots">Last two minutes</h2><span class="quiet">kept by this page</span></div>
       <div class="plots">
-          <${Plot} title="Throughput" series=${through} names=${["written", "read"]} show=${(v) =>
+          <${Plot} title="Throughput" series=${through} names=${["written", "read"]} binary show=${(v) =>
             `${bytes(v)}/s`} />
           <${Plot} title="Requests" series=${through} names=${["writes", "reads"]} show=${(v) =>
             `${rate(v)}/s`} />

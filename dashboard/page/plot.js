@@ -30,7 +30,7 @@ export function Plot({ title, series, names, show, unit, binary = false }) {
     );
     plot.current = made;
     const observer = new ResizeObserver(([entry]) =>
-      made.setSize({ width: entry.contentRect.width, height: 190 })
+      made.setSize({ width: entry.contentRect.width, height: 180 })
     );
     observer.observe(frame.current);
     return () => {
@@ -107,7 +107,7 @@ function optionsFor(names, { show, frame, binary }) {
   };
   return {
     width: Math.max(200, frame.clientWidth),
-    height: 190,
+    height: 180,
     padding: [12, 8, 0, 0],
     cursor: { y: false, points: { size: 7 } },
     legend: { show: false },
@@ -119,7 +119,7 @@ function optionsFor(names, { show, frame, binary }) {
       y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1e-9) * 1.15] },
     },
     axes: [
-      { ...axis, space: 70, values: (_, ticks) => ticks.map((at) => clock(at * 1000).slice(0, 8)) },
+      { ...axis, size: 28, space: 70, values: (_, ticks) => ticks.map((at) => clock(at * 1000).slice(0, 8)) },
       {
         ...axis,
         size: 74,
