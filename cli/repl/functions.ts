@@ -57,12 +57,18 @@ const TRACE_READ_MS = 250;
 const TOP_DEFAULT = 12;
 
 export function replFunctions(options: FunctionsOptions): Readonly<Record<string, ReplFunction>> {
-  return { ...looking(options), ...tracing(options), ...acting(options), ...ordering(options) };
+  return {
+    ...looking(options),
+    ...surveying(options),
+    ...tracing(options),
+    ...acting(options),
+    ...ordering(options),
+  };
 }
 
 type Functions = Record<string, ReplFunction>;
 
-function looking({ call, columns, colour, hello }: FunctionsOptions): Functions {
+function looking({ call, columns, hello }: FunctionsOptions): Functions {
   const ask = <T>(about: string, question: AdminQuestion) => call("question", about, question) as Promise<T>;
   const actors = (about: string = hello.node) =>
     about === hello.node
@@ -114,6 +120,12 @@ function looking({ call, columns, colour, hello }: FunctionsOptions): Functions 
       means: "actors by messages received",
       run: (count: number = TOP_DEFAULT, about?: string) => busiest(count, ({ messages }) => messages, about),
     },
+  };
+}
+
+function surveying({ call, columns, colour, hello }: FunctionsOptions): Functions {
+  const ask = <T>(about: string, question: AdminQuestion) => call("question", about, question) as Promise<T>;
+  return {
     status: {
       usage: "status()",
       means: "the cluster, merged from all nodes",
