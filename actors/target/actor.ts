@@ -8,10 +8,12 @@
  */
 import type { ActorContext, ActorSpec, Behavior, ReplyTo, StopReason } from "../../runtime/mod.ts";
 import { assertNever } from "../../runtime/mod.ts";
+import type { FrameChannel } from "../../protocol/frame_channel.ts";
 import type { ReplicaView } from "../../protocol/rejoin_table.ts";
 import type { DiskFailure } from "../../volume/block_device.ts";
 import type { ReplicaFacts, SealAnswer } from "../failover/messages.ts";
 import type { ReplicaStore, StoreAnswer } from "../intent_log/messages.ts";
+import { type LegOpen, readFirstWord } from "./first_word.ts";
 import type { TargetEnvironment } from "./environment.ts";
 import type { TargetMessage, TargetStatus } from "./messages.ts";
 import { TargetSession } from "./target_session.ts";
@@ -28,6 +30,14 @@ export function targetActor(options: { environment: TargetEnvironment }): ActorS
     name: "target",
     start: (context) => new TargetActor(context, options.environment),
   };
+}
+
+/** A connection whose first word was read. */
+interface Newcomer {
+  readonly channel: FrameChannel;
+  readonly from: string;
+  readonly store: ReplicaStore;
+  readonly word: LegOpen;
 }
 
 interface Seal {
@@ -156,18 +166,38 @@ class TargetActor implements Behavior<TargetMessage> {
       channel.end();
       return;
     }
-    const before = this.#session;
-    before?.close(`${from} opened a new connection`);
-    // The old session's disk work must be over before the new one judges where the replica stands.
-    if (before === null) this.#begin({ channel, from, store });
-    else before.whenQuiet(this.#context.guard(() => this.#begin({ channel, from, store })));
+    readFirstWord(channel, {
+      guard: (work) => this.#context.guard(work),
+      opened: (word) => this.#opened({ channel, from, store, word }),
+      failed: (cause) =>
+        this.#environment.event("target_session_ended", {
+          group: this.#environment.group,
+          source: from,
+          cause,
+        }),
+    });
   }
 
-  #begin(
-    { channel, from, store }: Pick<Extract<TargetMessage, { kind: "leg_offered" }>, "channel" | "from"> & {
-      store: ReplicaStore;
-    },
-  ): void {
+  /** The newcomer takes over unless what it offers is older than what runs here, or than what was promised. */
+  #opened(newcomer: Newcomer): void {
+    const { channel, from, store, word } = newcomer;
+    const before = this.#session;
+    const generation = word.view.history.at(-1)?.generation.number ?? 0;
+    const running = before !== null && before.phase !== "ended" ? before.generation : 0;
+    const lowest = Math.max(running, this.#refusedBelow(store));
+    if (generation < lowest) {
+      const detail = `generation ${generation} is below ${lowest}, which is in force here or was promised`;
+      channel.sendMessage({ kind: "leg_refused", reason: "lower_generation", detail });
+      channel.end();
+      return;
+    }
+    before?.close(`${from} opened a new connection`);
+    // The old session's disk work must be over before the new one judges where the replica stands.
+    if (before === null) this.#begin(newcomer);
+    else before.whenQuiet(this.#context.guard(() => this.#begin(newcomer)));
+  }
+
+  #begin({ channel, from, store, word }: Newcomer): void {
     if (this.#session !== null && this.#session.phase !== "ended") {
       channel.destroy("another connection came first");
       return;
@@ -198,7 +228,7 @@ class TargetActor implements Behavior<TargetMessage> {
       },
     });
     this.#session = session;
-    session.start();
+    session.start(word);
   }
 
   /** Also below what the disk itself has followed: a vote that was lost must not open it to an older source. */

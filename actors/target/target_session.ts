@@ -31,6 +31,7 @@ import type { VolumeStore } from "../../volume/group_store.ts";
 import { encodeRuns } from "../../volume/bitmap_runs.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
 import { applyFrame, refusalOf } from "./apply_frame.ts";
+import type { LegOpen } from "./first_word.ts";
 import { ForeignMarks } from "./foreign_marks.ts";
 import type { TargetSessionHost } from "./target_session_host.ts";
 import { differenceOf } from "./same_volumes.ts";
@@ -41,6 +42,8 @@ import { ApplyQueue, hotRegionsOf, type Waiting, type WaitingFrame } from "./app
 const UNSTABLE_BYTES_MAX = 64 * 1024 * 1024;
 
 export type TargetPhase = "opening" | "judged" | "listening" | "window" | "replicating" | "ended";
+
+const HEARS_FRAMES: ReadonlySet<TargetPhase> = new Set(["listening", "window", "replicating"]);
 
 export class TargetSession {
   readonly from: string;
@@ -94,7 +97,8 @@ export class TargetSession {
     return this.#generation;
   }
 
-  start(): void {
+  /** @param first the source's first word, if it was read already */
+  start(first?: LegOpen): void {
     const sink: FrameSink = {
       frame: (frame) => this.#frame(frame),
       message: (value) => this.#message(value),
@@ -102,7 +106,9 @@ export class TargetSession {
       ended: (end) => this.#end(end.detail),
     };
     this.#channel.receive(ownedSink(this.#channel, { guard: (work) => this.#host.guard(work), sink }));
-    this.#channel.resume();
+    if (first !== undefined) this.#queue.pushMessage(this.#channel.lastFrameReceived, first);
+    this.#work();
+    if (this.#phase !== "ended") this.#channel.resume();
   }
 
   close(cause: string): void {
@@ -125,7 +131,7 @@ export class TargetSession {
   #frame(frame: IncomingFrame): void {
     if (this.#phase === "ended") return;
     if (frame.kind === "ack") return this.#end("the source sent an ack, which is the target's to send");
-    if (this.#phase !== "window" && this.#phase !== "replicating" && this.#phase !== "listening") {
+    if (!HEARS_FRAMES.has(this.#phase)) {
       return this.#end(`a ${frame.kind} frame came before the plan was agreed`);
     }
     this.#queue.pushFrame(frame);

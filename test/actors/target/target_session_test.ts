@@ -282,13 +282,27 @@ test("target: a second connection takes the place of the first, once its disk wo
   const first = await replicating(cluster);
   await first.write({ seq: 1, offset: 0, byte: 1 });
   const second = await RawSource.connect(cluster);
-  assert.notEqual(first.ended, null);
+  assert.equal(first.ended, null, "a connection alone takes nobody's place");
   await second.open(sourceView([entryOf(1)], 1));
+  assert.notEqual(first.ended, null);
   assert.equal(second.last("leg_state")?.kind, "leg_state");
   await second.say({ kind: "leg_plan", rule: "same_position" });
   await second.say({ kind: "resync_end", seq: 1 });
   await second.write({ seq: 2, offset: 0, byte: 2 });
   assert.equal(byteAt(cluster, 0), 2);
+});
+
+test("target: I1: a connection that offers a lower generation is refused and disturbs nobody", async () => {
+  const cluster = await targetAlone();
+  const inForce = await RawSource.connect(cluster);
+  await inForce.replicate(sourceView([entryOf(1), entryOf(2)], 0));
+  const stale = await RawSource.connect(cluster);
+  await stale.open(sourceView([entryOf(1)], 0));
+  const refused = stale.last("leg_refused");
+  assert.equal(refused?.kind === "leg_refused" && refused.reason, "lower_generation");
+  assert.equal(inForce.ended, null);
+  await inForce.write({ seq: 1, offset: 0, byte: 9 });
+  assert.equal(byteAt(cluster, 0), 9);
 });
 
 test("target: I8: a source that sends faster than the disk takes is held back", async () => {
