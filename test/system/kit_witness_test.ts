@@ -1,10 +1,13 @@
 /** Real servers: redis-server and etcd on loopback, started, stopped and killed by pid. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { EtcdWitness } from "../../kits/witness/etcd.ts";
 import { RedisWitness } from "../../kits/witness/redis.ts";
+import { SharedFileWitness } from "../../kits/witness/shared_file.ts";
 import { sampleVote, witnessSuite, type WitnessWorld } from "../conformance/witness_suite.ts";
 import { missing } from "./support/nbd_server_process.ts";
 import { Scratch } from "./support/scratch.ts";
@@ -151,6 +154,43 @@ test("redis: a server that is gone is unreachable within the time, and nothing w
     await register.close();
   }
 });
+
+test(
+  "shared file: storage that hangs is a time-out by name, holds one thread at most, and is used again when it goes on",
+  {
+    skip: missing("mkfifo", "sh"),
+  },
+  async () => {
+    const scratch = new Scratch("witness");
+    fs.mkdirSync(scratch.path("demo.db"));
+    // Reading a pipe that nobody writes hangs as a dead file server does, in the same place: a thread of the pool.
+    const pipe = scratch.path("demo.db/0000000000000001.vote");
+    execFileSync("mkfifo", [pipe]);
+    const register = new SharedFileWitness({ folder: scratch.folder, ...place });
+    try {
+      const hung = await register.read({ timeoutMs: 200 });
+      assert.ok(hung.kind === "unreachable" && hung.timedOut, JSON.stringify(hung));
+      const startedMs = performance.now();
+      for (let time = 0; time < 20; time++) {
+        const refused = await register.compareAndSet({ timeoutMs: 5_000, expected: 1, next: sampleVote() });
+        assert.ok(refused.kind === "unreachable" && refused.timedOut, JSON.stringify(refused));
+      }
+      assert.ok(performance.now() - startedMs < 1_000, "answered at once");
+      execFileSync("sh", ["-c", 'echo > "$0"', pipe]);
+      fs.rmSync(pipe);
+      const deadline = performance.now() + 5_000;
+      let read = await register.read({ timeoutMs: 1_000 });
+      while (read.kind !== "empty" && performance.now() < deadline) {
+        await delay(10);
+        read = await register.read({ timeoutMs: 1_000 });
+      }
+      assert.equal(read.kind, "empty");
+    } finally {
+      await register.close();
+      scratch.remove();
+    }
+  },
+);
 
 witnessSuite("etcd", async (): Promise<WitnessWorld> => {
   const scratch = new Scratch("etcd");

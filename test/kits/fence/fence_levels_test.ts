@@ -101,6 +101,15 @@ test("fence levels: a server that loses its power slowly is waited for, within t
   );
 });
 
+test("fence levels: the slower of two devices is waited for too", async () => {
+  const stage = new Stage();
+  const level = [stage.device("quick"), stage.device("slow", undefined, 9_000)];
+  assert.equal(
+    summary(await stage.fence([level], { attempts: 1, verifyForMs: 10_000 })),
+    "confirmed at level 1",
+  );
+});
+
 test("fence levels: the delay comes before the first order, its random share included", async () => {
   const stage = new Stage();
   const device = stage.device("a");
