@@ -30,6 +30,7 @@ import type { DiskFailure, DiskOutcome } from "../../volume/block_device.ts";
 import type { VolumeStore } from "../../volume/group_store.ts";
 import { encodeRuns } from "../../volume/bitmap_runs.ts";
 import type { ReplicaStore } from "../intent_log/messages.ts";
+import { AckPacer } from "./ack_pacer.ts";
 import { applyFrame, refusalOf } from "./apply_frame.ts";
 import type { LegOpen } from "./first_word.ts";
 import { ForeignMarks } from "./foreign_marks.ts";
@@ -64,11 +65,7 @@ export class TargetSession {
   /** The head of the queue waits for the disk. */
   #stalled = false;
   #paused = false;
-  #appliedFrame = 0;
-  #stableFrame = 0;
-  #ackedFrame = 0;
-  #ackedStable = 0;
-  #ackPosted = false;
+  readonly #acks: AckPacer;
   #unstableBytes = 0;
   #flushing = false;
   /** Disk work under way: the position is not final before it is over. */
@@ -84,6 +81,7 @@ export class TargetSession {
     this.#store = options.store;
     this.#foreignMarks = new ForeignMarks(options.store.volumes);
     this.#host = options.host;
+    this.#acks = new AckPacer(options.channel, (work) => this.#host.atTurnEnd(work));
     this.#pinsMax = Math.min(
       ...options.store.volumes.map(({ intentLog }) => Math.floor(intentLog.figures().hotCapacity / 2)),
     );
@@ -102,7 +100,7 @@ export class TargetSession {
     const sink: FrameSink = {
       frame: (frame) => this.#frame(frame),
       message: (value) => this.#message(value),
-      drained: () => this.#postAck(),
+      drained: () => this.#acks.post(),
       ended: (end) => this.#end(end.detail),
     };
     this.#channel.receive(ownedSink(this.#channel, { guard: (work) => this.#host.guard(work), sink }));
@@ -123,7 +121,7 @@ export class TargetSession {
 
   /** Makes stable what was applied, if something was. */
   flushApplied(): void {
-    if (this.#appliedFrame > this.#stableFrame) this.#flushBehind();
+    if (this.#acks.applied > this.#acks.stable) this.#flushBehind();
   }
 
   // ---- what arrives -------------------------------------------------------------------------------------------
@@ -216,7 +214,7 @@ export class TargetSession {
   #take(head: Waiting): void {
     if (head.kind === "message") {
       this.#queue.shift();
-      this.#appliedFrame = Math.max(this.#appliedFrame, head.frame);
+      this.#acks.applied = Math.max(this.#acks.applied, head.frame);
       this.#obey(head.message);
       return;
     }
@@ -253,7 +251,7 @@ export class TargetSession {
   }
 
   #applied(frame: WaitingFrame): void {
-    this.#appliedFrame = frame.frame;
+    this.#acks.applied = frame.frame;
     this.#unstableBytes += frame.span;
     if (frame.kind !== "copy" && frame.kind !== "copy_zeroes") {
       this.#lastSeq = frame.seq;
@@ -261,14 +259,14 @@ export class TargetSession {
     }
     this.#queue.shift();
     this.#askPins();
-    this.#postAck();
+    this.#acks.post();
   }
 
   // ---- stability ----------------------------------------------------------------------------------------------
 
   /** Nothing behind it is applied before all up to here is stable. */
   #barrier(): void {
-    const frame = this.#appliedFrame;
+    const frame = this.#acks.applied;
     const seq = this.#lastSeq;
     this.#unstableBytes = 0;
     this.#stall(this.#store.flush(), (outcome) => this.#flushed({ frame, seq, outcome }));
@@ -278,7 +276,7 @@ export class TargetSession {
   #flushBehind(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    const frame = this.#appliedFrame;
+    const frame = this.#acks.applied;
     const seq = this.#lastSeq;
     this.#unstableBytes = 0;
     this.#begin();
@@ -295,22 +293,9 @@ export class TargetSession {
       this.#end(`cannot make seq ${done.seq} stable: ${done.outcome.detail}`);
       return;
     }
-    this.#stableFrame = Math.max(this.#stableFrame, done.frame);
+    this.#acks.stable = Math.max(this.#acks.stable, done.frame);
     for (const { intentLog } of this.#store.volumes) intentLog.localStableUpTo(done.seq);
-    this.#postAck();
-  }
-
-  #postAck(): void {
-    if (this.#ackPosted) return;
-    this.#ackPosted = true;
-    this.#host.atTurnEnd(() => {
-      this.#ackPosted = false;
-      if (this.#phase === "ended" || this.#channel.congested) return;
-      if (this.#appliedFrame === this.#ackedFrame && this.#stableFrame === this.#ackedStable) return;
-      this.#ackedFrame = this.#appliedFrame;
-      this.#ackedStable = this.#stableFrame;
-      this.#channel.sendAck({ appliedThrough: this.#appliedFrame, stableThrough: this.#stableFrame });
-    });
+    this.#acks.post();
   }
 
   // ---- the conversation ---------------------------------------------------------------------------------------
@@ -424,9 +409,9 @@ export class TargetSession {
       this.#phase = "replicating";
       this.#lastSeq = seq;
       this.#caughtUpSeq = seq;
-      this.#stableFrame = this.#appliedFrame;
+      this.#acks.stable = this.#acks.applied;
       this.#send({ kind: "up_to_date", seq });
-      this.#postAck();
+      this.#acks.post();
       this.#host.changed();
     });
   }
