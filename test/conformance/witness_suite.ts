@@ -128,7 +128,7 @@ export function witnessSuite(
     await world.ended(register.compareAndSet({ ...TIMEOUT, expected: 0, next: sampleVote() }));
     world.loseAnswer?.();
     const next = sampleVote();
-    const write = await world.ended(register.compareAndSet({ timeoutMs: 700, expected: 1, next }));
+    const write = await world.ended(register.compareAndSet({ timeoutMs: 1_500, expected: 1, next }));
     assert.equal(write.kind, "unknown");
     const read = await world.ended(register.read(TIMEOUT));
     assert.ok(read.kind === "found" && read.version === 2 && read.vote.writeId === next.writeId);
