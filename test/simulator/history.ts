@@ -151,8 +151,9 @@ class History {
       { length: this.#plan.geometry !== null && random.uint32() % 2 === 0 ? 48 : 2 + random.uint32() % 6 },
       () => random.uint32() % (sectors - sectorsMax - 8),
     );
+    const workers: ClientPlan[] = [];
     for (let index = 0; index < count; index++) {
-      const plan: ClientPlan = {
+      workers.push({
         inFlightMax: 1 + random.uint32() % 5,
         thinkMs: 10 + random.float() * 120,
         places,
@@ -161,7 +162,10 @@ class History {
         flushShare: random.float() * 0.15,
         fuaShare: random.float() * 0.2,
         zeroShare: random.float() * 0.2,
-      };
+        restlessOneIn: 25,
+      });
+    }
+    for (const [index, plan] of [...workers, observerOf(places)].entries()) {
       this.#clients.push(
         new Client({
           name: `client${index}`,
@@ -290,4 +294,19 @@ class History {
 
 function simulationFail(simulation: Simulation, claim: string): void {
   simulation.fail("the simulator itself", claim);
+}
+
+/** Only reads, and asks whoever offers itself: two sources at one time have nobody else to tell them apart (I1). */
+function observerOf(places: readonly number[]): ClientPlan {
+  return {
+    inFlightMax: 2,
+    thinkMs: 25,
+    places,
+    sectorsMax: 2,
+    readShare: 1,
+    flushShare: 0,
+    fuaShare: 0,
+    zeroShare: 0,
+    restlessOneIn: 3,
+  };
 }

@@ -16,8 +16,6 @@ import type { Simulation } from "../world/simulation.ts";
 import { fillSectors, idOfSector, SECTOR_BYTES } from "./payload.ts";
 
 const LOOK_AGAIN_MS = 40;
-/** One look in so many ends the session: clients come and go, and meet whoever else claims to serve. */
-const RESTLESS_ONE_IN = 25;
 /** Nothing answered for so long: it tries its luck elsewhere. */
 const PATIENCE_MS = 700;
 /** Ids of sessions in the export tables, far from those of the node's own. */
@@ -34,6 +32,8 @@ export interface ClientPlan {
   readonly flushShare: number;
   readonly fuaShare: number;
   readonly zeroShare: number;
+  /** One look in so many ends the session: clients come and go, and meet whoever else claims to serve. */
+  readonly restlessOneIn: number;
 }
 
 /** Who wants to know of answers: the checkers that look inside. */
@@ -126,7 +126,7 @@ export class Client {
     const session = this.#session;
     if (session !== null && this.#working && session.inFlight > 0) {
       const waitedMs = this.#simulation.nowMs - session.heardMs;
-      if (this.#random.uint32() % RESTLESS_ONE_IN === 0 || waitedMs > PATIENCE_MS) this.reset();
+      if (this.#random.uint32() % this.#plan.restlessOneIn === 0 || waitedMs > PATIENCE_MS) this.reset();
     }
     if (this.#session === null) this.#attach();
     this.#simulation.clock.after(LOOK_AGAIN_MS, () => this.#look());
