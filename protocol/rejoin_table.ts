@@ -76,6 +76,8 @@ type Relation =
      * generation too: a promotion hears of every recorded generation before it, opened or not, seen or not.
      */
     readonly lossless: boolean;
+    /** The same number with two ids: both were minted without hearing of the other. */
+    readonly sameNumber: boolean;
     readonly wroteNothing: boolean;
     readonly tailWrites: number;
   }
@@ -143,7 +145,12 @@ function judgeRival(relation: Extract<Relation, { kind: "rival" }>, target: Repl
   if (relation.wroteNothing && target.positionExact) {
     return verdict("rival_without_writes", "resync", "the target's own last generation completed no write");
   }
-  return verdict("split_brain", "refuse", "both sides completed writes in rival generations", tailWrites);
+  if (relation.sameNumber) {
+    return verdict("split_brain", "refuse", "both sides completed writes in rival generations", tailWrites);
+  }
+  const explanation =
+    "the target completed writes in a generation that the source took over from without them";
+  return verdict("lost_acknowledged_tail", "refuse", explanation, tailWrites);
 }
 
 function judgeAncestor(
@@ -220,11 +227,13 @@ function relate(source: ReplicaView, target: ReplicaView): Relation {
     : source.history.findIndex((entry) => sameGeneration(entry.generation, sharedEntry.generation));
   const since = source.history.slice(sharedAtSource + 1);
   const tailWrites = fork === undefined ? 0 : Math.max(0, target.position.seq - fork.baseSeq);
+  const ownWay = target.history.slice(shared + 1).map((entry) => entry.generation.number);
+  const sameNumber = shared < 0 || since.some((entry) => ownWay.includes(entry.generation.number));
   return {
     kind: "rival",
     newer: sourceLast === undefined || targetLast.generation.number > sourceLast.generation.number,
-    lossless: shared >= 0 && since.length > 0 && since.every((entry) => entry.lossless) &&
-      since.every((entry) => entry.generation.number !== targetLast.generation.number),
+    lossless: !sameNumber && since.length > 0 && since.every((entry) => entry.lossless),
+    sameNumber,
     wroteNothing: shared >= 0 && tailWrites === 0,
     tailWrites,
   };

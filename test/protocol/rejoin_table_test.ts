@@ -81,6 +81,13 @@ const rows: readonly [string, ReplicaView, ReplicaView, RejoinRule, RejoinAction
     "lost_acknowledged_tail",
     "refuse",
   ],
+  [
+    "a commit member took over from a generation that it never saw",
+    view([one, opened(3, "c", 80, false)], 90),
+    view([one, opened(2, "r", 90)], 97),
+    "lost_acknowledged_tail",
+    "refuse",
+  ],
   ["two sources wrote", view(lossyTwo, 150), view([one, opened(2, "r", 90)], 97), "split_brain", "refuse"],
   [
     "a stale source meets one that has seen its successor",
