@@ -46,8 +46,6 @@ export interface HistoryOutcome {
 }
 
 const LOOK_EVERY_MS = 150;
-/** In a scenario all faults have their time before they are mended. */
-const CALM_MS = 400;
 /** I10's bound. Far above what any wait of the product adds up to, and still soon for a person. */
 const CONVERGE_MS = 60_000;
 /** The first source, born by empty nodes. */
@@ -84,11 +82,9 @@ class History {
     this.#plan = options.cluster ?? planned;
     const drawn = planFaults(dice.fork(), this.#plan, options.profile);
     this.#planned = options.faults ?? drawn.faults;
-    const lastMs = Math.max(
-      0,
-      ...this.#planned.map(({ atMs, fault }) => atMs + ("forMs" in fault ? fault.forMs : 0)),
-    );
-    this.#endMs = options.cluster === undefined ? drawn.endMs : lastMs + CALM_MS;
+    this.#endMs = options.cluster === undefined
+      ? drawn.endMs
+      : Math.max(0, ...this.#planned.map(endOf)) + CALM_MS;
     const simulation = this.#simulation = new Simulation({
       seed: dice.uint32(),
       trace: options.trace === true,

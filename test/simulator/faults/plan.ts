@@ -108,6 +108,14 @@ export interface FaultPlan {
   readonly endMs: number;
 }
 
+/** After the last fault has had its time, before all that is left of them is mended. */
+export const CALM_MS = 400;
+
+/** When a fault ends by itself, in ms. */
+export function endOf({ atMs, fault }: PlannedFault): number {
+  return atMs + ("forMs" in fault ? fault.forMs : 0);
+}
+
 export function planFaults(random: SimulatedRandom, cluster: ClusterPlan, profile: Profile): FaultPlan {
   const count = 1 + random.uint32() % 12;
   const everyMs = 100 + random.uint32() % 900;
@@ -124,7 +132,7 @@ export function planFaults(random: SimulatedRandom, cluster: ClusterPlan, profil
     // Bursts: the second fault while the first is being dealt with.
     atMs += random.uint32() % 3 === 0 ? random.uint32() % 40 : random.uint32() % (2 * everyMs);
   }
-  return { faults, endMs: atMs + 400 };
+  return { faults, endMs: Math.max(...faults.map(endOf)) + CALM_MS };
 }
 
 function draw(random: SimulatedRandom, cluster: ClusterPlan, kind: FaultKind): Fault {
