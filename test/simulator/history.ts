@@ -13,7 +13,7 @@ import { MembersHold } from "./checkers/members_hold.ts";
 import { Registers } from "./checkers/registers.ts";
 import { checkRecorded } from "./checkers/votes_recorded.ts";
 import { Faults } from "./faults/perform.ts";
-import { planFaults, type PlannedFault, type Profile } from "./faults/plan.ts";
+import { CALM_MS, endOf, planFaults, type PlannedFault, type Profile } from "./faults/plan.ts";
 import { Coverage } from "./campaign/coverage.ts";
 import { Client, type ClientPlan, type Session } from "./workload/client.ts";
 import { SECTOR_BYTES } from "./workload/payload.ts";
