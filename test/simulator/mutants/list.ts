@@ -20,6 +20,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** Histories within which it is found. */
   readonly seedsMax: number;
+  /** Where its fault is likely; default: all. */
+  readonly profiles?: string;
 }
 
 const LEG_SESSION = "actors/mirror/leg_session.ts";
@@ -103,6 +105,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "a new source opens its gate before a majority has recorded its generation",
     breaks: "I11",
     seedsMax: 400,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/states/promoting.ts",
       find: 'if (this.#step === "recording" && term.inForce !== null) {',
@@ -120,6 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "a target takes the stream of a source whose generation was superseded",
     breaks: "I1",
     seedsMax: 600,
+    profiles: "failover,network",
     edits: [{
       file: TARGET_SESSION,
       find: "if (generation < this.#host.sealed() || generation === 0) {",
@@ -131,6 +135,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "the source counts its lease from when the answer came, not from before it asked",
     breaks: "I1",
     seedsMax: 600,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/lease.ts",
       find: "return options.sentAtMs + options.durationMs * (1 - CLOCK_RATE_MARGIN) - CLOCK_STEP_MARGIN_MS;",
@@ -142,6 +147,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "the lease is looked at when a request comes, not when its answer leaves",
     breaks: "I1",
     seedsMax: 400,
+    profiles: "failover,network",
     edits: [{
       file: "actors/mirror/open_requests.ts",
       find: "if (!this.#dropped && !this.#host.leaseRuns()) {",
@@ -153,6 +159,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "a candidate does not yield to a member that holds more",
     breaks: "promise 1",
     seedsMax: 600,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/candidate.ts",
       find: 'if (best !== undefined) return { kind: "yield", row: "yield", to: best.node };',
@@ -234,6 +241,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "one number is promised to two candidates",
     breaks: "I1",
     seedsMax: 1_000,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/voter.ts",
       find: "if (promised !== null && number <= promised.number) return",
@@ -245,6 +253,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "a voter promises a new generation while the lease it granted still runs",
     breaks: "I6",
     seedsMax: 400,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/voter.ts",
       find: "if (grant !== null && grant.expiresAtMs > nowMs && grant.holder !== asker.node) {",
@@ -256,6 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     story: "a voter that restarted forgets the lease that it may have granted",
     breaks: "I6",
     seedsMax: 1_000,
+    profiles: "failover,network",
     edits: [{
       file: "actors/failover/voter_machine.ts",
       find: "this.#quietUntilMs = around.nowMs + opened.vote.leaseMs;",

@@ -51,7 +51,13 @@ function hunt(mutant: Mutant, seeds: number): Promise<Found> {
   const folder = copyWith(mutant);
   const main = join(folder, "test/simulator/main.ts");
   const runtime = "Deno" in globalThis ? ["run", "--no-check", "--allow-all", main] : [main];
-  const args = ["--job", "--first=1", `--seeds=${seeds}`, "--profile=all", "--until-failure"];
+  const args = [
+    "--job",
+    "--first=1",
+    `--seeds=${seeds}`,
+    `--profile=${mutant.profiles ?? "all"}`,
+    "--until-failure",
+  ];
   const child = spawn(process.execPath, [...runtime, ...args], {
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
