@@ -35,8 +35,14 @@ const HANDSHAKE_MS = 5_000;
 const HANDSHAKES_MAX = 64;
 const VERSIONS = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const;
 
+export interface TlsOptions {
+  /** A node that was called was refused, or has refused this one: at which address, and why. */
+  readonly onRefused?: (address: string, reason: string) => void;
+}
+
 /** One per node, since it shows that node's certificate. */
-export function tlsTransport(credentials: TlsCredentials): Transport {
+export function tlsTransport(credentials: TlsCredentials, tlsOptions: TlsOptions = {}): Transport {
+  const onRefused = tlsOptions.onRefused ?? (() => {});
   return {
     scheme: "tls",
     traits: { ordered: true, reliable: true, bulk: true, local: false },
@@ -46,7 +52,7 @@ export function tlsTransport(credentials: TlsCredentials): Transport {
     },
     connect: (address, options) => {
       invariant(address.scheme === "tls", "the tls transport gets tls addresses");
-      return connect({ address, credentials, options });
+      return connect({ address, credentials, options, onRefused });
     },
   };
 }
@@ -131,8 +137,9 @@ function connect(attempt: {
   readonly address: TlsAddress;
   readonly credentials: TlsCredentials;
   readonly options: ConnectOptions;
+  readonly onRefused: (address: string, reason: string) => void;
 }): Promise<ByteStream | StreamEnd> {
-  const { address, credentials, options } = attempt;
+  const { address, credentials, options, onRefused } = attempt;
   const text = formatAddress(address);
   const { promise, resolve } = Promise.withResolvers<ByteStream | StreamEnd>();
   const give = (outcome: ByteStream | StreamEnd) => {
@@ -145,6 +152,7 @@ function connect(attempt: {
   };
   const refuse = (reason: string) => {
     give({ kind: "refused", detail: `${text}: ${reason}` });
+    onRefused(text, reason);
     leave(socket);
   };
   const timer = setTimeout(() => {

@@ -24,6 +24,8 @@ export interface PeerSecurity {
 /** From then on every day says how long is left. */
 const WARN_DAYS = 14;
 const DAY_MS = 86_400_000;
+/** A node is called again and again; the same reason at the same address is told no more often. */
+const TELL_AGAIN_MS = 600_000;
 
 /** Reads the files that the configuration names and watches them; or says which of them cannot be used. */
 export function openPeerSecurity(
@@ -49,8 +51,16 @@ export function openPeerSecurity(
   validity(credentials.material);
   credentials.watch();
   const daily = setInterval(() => validity(credentials.material), DAY_MS).unref();
+  const told = new Map<string, { readonly reason: string; readonly atMs: number }>();
+  const onRefused = (address: string, reason: string) => {
+    const last = told.get(address);
+    const nowMs = Date.now();
+    if (last?.reason === reason && nowMs - last.atMs < TELL_AGAIN_MS) return;
+    told.set(address, { reason, atMs: nowMs });
+    log.warn("certificate_refused", { address, cause: reason });
+  };
   return {
-    transports: new Map([...TRANSPORTS, ["tls", tlsTransport(credentials)]]),
+    transports: new Map([...TRANSPORTS, ["tls", tlsTransport(credentials, { onRefused })]]),
     close: () => {
       clearInterval(daily);
       credentials.close();
