@@ -326,7 +326,7 @@ export const MUTANTS: readonly Mutant[] = [
       file: TARGET_SESSION,
       find: "    this.#queue.pushFrame(frame);\n",
       replace:
-        "    this.#queue.pushFrame(frame);\n    this.#appliedFrame = frame.frame;\n    this.#postAck();\n",
+        "    this.#queue.pushFrame(frame);\n    this.#acks.applied = frame.frame;\n    this.#acks.post();\n",
     }],
   },
   {
