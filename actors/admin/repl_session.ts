@@ -69,7 +69,9 @@ export function replSession(environment: ReplEnvironment, ration: Ration): ReplS
   const { node } = environment;
   const known = (path: unknown) => knownPath(environment, path);
   const mayEnd = (path: string) => {
-    if (!path.includes("/")) throw refusal(`end ${path}`, "the node would end with it", "SIGTERM to its process");
+    if (!path.includes("/")) {
+      throw refusal(`end ${path}`, "the node would end with it", "SIGTERM to its process");
+    }
     const waitMs = ration.take();
     if (waitMs === 0) return;
     const cause = `${ENDED_MAX} actors were ended by hand within a minute`;

@@ -42,7 +42,10 @@ test("permissions: a node may read its certificates, and where a link leads the 
   const security =
     'security: { tls: { ca: /etc/pki/ca.pem, cert: "/srv/{node}.pem", key: "{node}-key.pem" } }\n';
   const [read] = flagsOf(security + TEXT);
-  assert.ok(read?.endsWith(",/etc/pki/ca.pem,/srv/alpha.pem,/mnt/srv/alpha.pem,/mnt/srv,/etc/hf/alpha-key.pem"), String(read));
+  assert.ok(
+    read?.endsWith(",/etc/pki/ca.pem,/srv/alpha.pem,/mnt/srv/alpha.pem,/mnt/srv,/etc/hf/alpha-key.pem"),
+    String(read),
+  );
 });
 
 test("permissions: only systemd's notices need a program", () => {

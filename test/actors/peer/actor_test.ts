@@ -68,6 +68,7 @@ class End {
       spec: listenerActor({
         open: (take) => door.open(take),
         policy: { self: introduction, knownNodes: new Set(["alpha", "beta"]), knownGroups: new Set(["db"]) },
+        proofRequired: false,
         slabs,
         handOver: (channel, { incarnation: by }) =>
           this.peer.tell({ kind: "connection_accepted", channel, incarnation: by }),

@@ -226,9 +226,13 @@ export class TestCluster {
   }
 
   async events(node: string): Promise<readonly EventLine[]> {
-    const report = await this.#get<EventsReport>(node, `${ADMIN_PATHS.events}?limit=1000`);
-    assert.ok(report !== undefined, `${node} tells no events`);
-    return report.events;
+    // The admin actor may be the one that was just killed: its door is back in a moment.
+    let events: readonly EventLine[] | undefined;
+    await until(async () => {
+      events = (await this.#get<EventsReport>(node, `${ADMIN_PATHS.events}?limit=1000`))?.events;
+      return events !== undefined;
+    }, `${node} tells its events`);
+    return events ?? [];
   }
 
   async actors(node: string): Promise<ActorsReport> {

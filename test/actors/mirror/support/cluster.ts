@@ -374,6 +374,11 @@ export class Cluster implements NodeSurroundings {
   async start(name: string): Promise<void> {
     await this.node(name).start();
     await this.pass(20);
+    this.reached(name);
+  }
+
+  /** The source hears that the node is there. */
+  reached(name: string): void {
     this.#tellSource({ kind: "peer_up", node: name });
   }
 
