@@ -125,8 +125,7 @@ export class WritePath implements VolumePort {
         );
         return;
       case "cache":
-        this.#open.answer(request, null);
-        return;
+        return this.#open.answer(request, null);
       case "read":
       case "block_status":
         this.#enter(new Operation({ kind: "read", volume, offset, length, durable: false, request }));
@@ -134,6 +133,8 @@ export class WritePath implements VolumePort {
       case "write":
       case "trim":
       case "write_zeroes":
+        // Zeroes that must take space are written: no faster than a write (NBD_CMD_FLAG_FAST_ZERO).
+        if (request.fastZero === true && request.noHole) return this.#open.answer(request, "not_supported");
         request.slab?.retain();
         this.#enter(
           new Operation({

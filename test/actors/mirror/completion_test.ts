@@ -149,3 +149,25 @@ test("completion: a write of 32 MiB and a trim of 4 GiB go through, and both dis
     );
   }
 });
+
+test("completion: zeroes that must take space are refused where they would have to be fast, and only there", async () => {
+  const cluster = await Cluster.born();
+  const answers: (string | null)[] = [];
+  const zeroes = {
+    kind: "write_zeroes",
+    volume: 0,
+    offset: 0,
+    length: 4096,
+    fua: false,
+    payload: null,
+    slab: null,
+  } as const;
+  const complete = (error: string | null) => void answers.push(error);
+  for (
+    const flags of [{ noHole: true, fastZero: true }, { noHole: false, fastZero: true }, { noHole: true }]
+  ) {
+    cluster.client.port?.submit([{ ...zeroes, ...flags, complete }]);
+    await cluster.pass(20);
+  }
+  assert.deepEqual(answers, ["not_supported", null, null]);
+});
