@@ -6,7 +6,13 @@ import { openSector, PAYLOAD_BYTES, type Seal, sealSector, SECTOR_BYTES } from "
 
 /** What one copy holds. */
 export type RecordReading =
-  | { readonly kind: "whole"; readonly revision: number; readonly payload: Uint8Array }
+  /** `newestSeen`: also of sectors behind its end, where a longer attempt may have been cut short before its first sector. */
+  | {
+    readonly kind: "whole";
+    readonly revision: number;
+    readonly payload: Uint8Array;
+    readonly newestSeen: number;
+  }
   /** Never written. */
   | { readonly kind: "blank" }
   /** A crash cut its writing short: every sector is whole, but they belong to different revisions. */
@@ -45,6 +51,7 @@ export function readRecord(seal: Seal, bytes: Uint8Array): RecordReading {
   for (const sector of sectors) {
     if (sector.kind === "newer_version" || sector.kind === "foreign") return sector;
   }
+  const revisions = sectors.flatMap((sector) => sector.kind === "sealed" ? [sector.revision] : []);
   const head = sectors[0];
   if (head?.kind === "sealed" && head.count <= sectors.length) {
     const own = sectors.slice(0, head.count);
@@ -54,10 +61,10 @@ export function readRecord(seal: Seal, bytes: Uint8Array): RecordReading {
     );
     if (fits) {
       const payload = own.flatMap((sector) => sector.kind === "sealed" ? [sector.payload] : []);
-      return { kind: "whole", revision: head.revision, payload: joined(payload) };
+      const newestSeen = Math.max(...revisions);
+      return { kind: "whole", revision: head.revision, payload: joined(payload), newestSeen };
     }
   }
-  const revisions = sectors.flatMap((sector) => sector.kind === "sealed" ? [sector.revision] : []);
   const damaged = sectors.flatMap((sector) => sector.kind === "damaged" ? [sector.magicFits] : []);
   if (damaged.length > 0) {
     const newestSeen = revisions.length === 0 ? null : Math.max(...revisions);
@@ -112,7 +119,7 @@ export function judgeCopies(first: RecordReading, second: RecordReading): Copies
 }
 
 function seenIn(reading: RecordReading): number {
-  if (reading.kind === "whole") return reading.revision;
+  if (reading.kind === "whole") return reading.newestSeen;
   return reading.kind === "torn" || reading.kind === "damaged" ? reading.newestSeen ?? 0 : 0;
 }
 

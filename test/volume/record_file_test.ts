@@ -109,6 +109,20 @@ test("record file: an attempt that was cut short never mixes with the next one o
   assert.equal(record.revision, 3);
 });
 
+test("record file: nor when it left the shorter record before it whole, and only its own later sectors arrived", async () => {
+  const disk = freshDisk();
+  const before = await opened(disk);
+  for (const number of [1, 2, 3]) await before.store(pattern(3, number));
+  // Revision 3, one sector, lies in the first copy. Revision 4 goes to the second, where revision 2 is one sector too.
+  const seal = { magic: OPTIONS.magic, formatVersion: 2, identity: OPTIONS.identity ?? "" };
+  const attempt = sealRecord(seal, { revision: 4, payload: pattern(900, 4) });
+  disk.poke(COPY_BYTES + 512, attempt.subarray(512));
+  const record = await opened(disk);
+  assert.deepEqual(record.payload, pattern(3, 3));
+  await record.store(pattern(900, 5));
+  assert.equal(record.revision, 5, "a number that no sector shows");
+});
+
 test("record file: damage of the newest copy is refused, or with `both` made good by the other copy", async () => {
   for (const both of [false, true]) {
     const disk = freshDisk();
